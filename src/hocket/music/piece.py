@@ -1,0 +1,165 @@
+"""What a piece of music is: immutable values, in whole ticks, compared exactly.
+
+Surprising decision: 24 ticks to the quarter, and integers only. Both grids of the grammar (1/8 and
+1/12 of a quarter) are whole there, 3 and 2 ticks; twelve triplet steps of .083 do not make a quarter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
+
+TICKS_PER_QUARTER = 24
+DEFAULT_VELOCITY = 80
+DEFAULT_TEMPO = 500_000  # microseconds per quarter: 120 beats a minute, as in the MIDI standard
+
+
+class Note(NamedTuple):
+    """One note: `start` and `duration` in ticks, `pitch` and `velocity` as in MIDI, `part` an index."""
+
+    start: int
+    duration: int
+    pitch: int
+    velocity: int = DEFAULT_VELOCITY
+    part: int = 0
+
+    @property
+    def end(self) -> int:
+        """The first tick at which the note no longer sounds."""
+        return self.start + self.duration
+
+
+class Part(NamedTuple):
+    """One instrument or staff: its `name` and General MIDI `program` (0 to 127)."""
+
+    name: str = "Piano"
+    program: int = 0
+
+
+class Meter(NamedTuple):
+    """A time signature from `tick` on: `numerator` / `denominator`."""
+
+    tick: int
+    numerator: int
+    denominator: int
+
+    @property
+    def bar_ticks(self) -> int:
+        """Length of one bar in ticks."""
+        return 4 * TICKS_PER_QUARTER * self.numerator // self.denominator
+
+    def __str__(self) -> str:
+        return f"{self.numerator}/{self.denominator}"
+
+
+class Tempo(NamedTuple):
+    """A tempo from `tick` on, in whole microseconds per quarter."""
+
+    tick: int
+    microseconds: int
+
+
+class Key(NamedTuple):
+    """A key signature from `tick` on: `fifths` sharps (flats if negative), -7 to 7, and the mode."""
+
+    tick: int
+    fifths: int
+    minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of music; `==` is exact.
+
+    `notes` are sorted; `meters`, `tempos` and `keys` are sorted by tick, and the first meter and
+    tempo stand at tick 0. Build one with `Piece.of`, which sorts and fills in what is missing.
+    """
+
+    notes: tuple[Note, ...]
+    parts: tuple[Part, ...] = (Part(),)
+    meters: tuple[Meter, ...] = (Meter(0, 4, 4),)
+    tempos: tuple[Tempo, ...] = (Tempo(0, DEFAULT_TEMPO),)
+    keys: tuple[Key, ...] = ()
+    title: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        notes: Iterable[Note],
+        *,
+        parts: Iterable[Part] = (Part(),),
+        meters: Iterable[Meter] = (),
+        tempos: Iterable[Tempo] = (),
+        keys: Iterable[Key] = (),
+        title: str = "",
+    ) -> Piece:
+        """Return a piece with everything sorted, and 4/4 and 120 bpm from tick 0 if not said."""
+        meter_list = _latest_by_tick(meters)
+        if not meter_list or meter_list[0].tick > 0:
+            meter_list.insert(0, Meter(0, 4, 4))
+        tempo_list = _latest_by_tick(tempos)
+        if not tempo_list or tempo_list[0].tick > 0:
+            tempo_list.insert(0, Tempo(0, DEFAULT_TEMPO))
+        return cls(
+            tuple(sorted(notes)),
+            tuple(parts),
+            tuple(meter_list),
+            tuple(tempo_list),
+            tuple(_latest_by_tick(keys)),
+            title,
+        )
+
+    @property
+    def end(self) -> int:
+        """The tick at which the last note ends; 0 if there is none."""
+        return max((note.start + note.duration for note in self.notes), default=0)
+
+    def bars(self) -> tuple[range, ...]:
+        """Return the bars up to the end of the piece, as ranges of ticks.
+
+        A meter change restarts the bar, so the bar before it may be shorter than its meter says.
+        """
+        bars: list[range] = []
+        end = self.end
+        for meter, following in zip(self.meters, (*self.meters[1:], None), strict=True):
+            stop = end if following is None else min(following.tick, end)
+            bars.extend(
+                range(start, min(start + meter.bar_ticks, following.tick))
+                if following is not None
+                else range(start, start + meter.bar_ticks)
+                for start in range(meter.tick, stop, meter.bar_ticks)
+            )
+        return tuple(bars)
+
+    def transposed(self, semitones: int) -> Piece:
+        """Return the piece `semitones` higher, its key signatures moved along."""
+        return replace(
+            self,
+            notes=tuple(sorted(note._replace(pitch=note.pitch + semitones) for note in self.notes)),
+            keys=tuple(
+                key._replace(fifths=(key.fifths + 7 * semitones + 6) % 12 - 6) for key in self.keys
+            ),
+        )
+
+    def seconds(self, tick: int) -> float:
+        """Return the time in seconds at which `tick` is played."""
+        total = 0
+        for tempo, following in zip(self.tempos, (*self.tempos[1:], None), strict=True):
+            stop = tick if following is None else min(following.tick, tick)
+            total += max(stop - tempo.tick, 0) * tempo.microseconds
+        return total / (TICKS_PER_QUARTER * 1_000_000)
+
+    def _repr_html_(self) -> str:
+        """Show a piano roll where a notebook displays the piece."""
+        from hocket.music.roll import roll_svg
+
+        return roll_svg(self)
+
+
+_Change = TypeVar("_Change", Meter, Tempo, Key)
+
+
+def _latest_by_tick(changes: Iterable[_Change]) -> list[_Change]:
+    """Sort changes by tick; of several at one tick the last one given counts."""
+    return [change for _, change in sorted({change.tick: change for change in changes}.items())]
