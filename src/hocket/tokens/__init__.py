@@ -1,1 +1,22 @@
+"""Pieces to ids and back: vocabulary, grammar and events."""
 
+from hocket.tokens.events import decode, encode, simplify, text
+from hocket.tokens.grammar import Features, Grammar, NoteGrammar, State
+from hocket.tokens.vocab import VOCAB, Vocab
+
+GRAMMAR = NoteGrammar()
+"""The grammar in use."""
+
+__all__ = [
+    "GRAMMAR",
+    "VOCAB",
+    "Features",
+    "Grammar",
+    "NoteGrammar",
+    "State",
+    "Vocab",
+    "decode",
+    "encode",
+    "simplify",
+    "text",
+]

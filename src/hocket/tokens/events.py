@@ -1,0 +1,171 @@
+"""Piece to ids and back, and what survives of a piece on that way.
+
+`simplify` keeps: onset, duration and pitch of the notes, and the metre. It says one part, velocity 80,
+120 bpm, no key signature and no title; later families bring those back. It changes:
+
+- a pitch outside the piano's 88 keys moves by octaves to the nearest one inside;
+- of notes on one pitch at one onset the longest stays; a note ends where its pitch is struck again;
+- where more than `MAX_POLYPHONY` notes would sound, the oldest sounding ones end there; of more than
+  that struck at once, the inner ones are left out;
+- a time signature without an event of its own becomes one with the same bar length, else 4/4; a
+  signature at or after the last note's end goes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.errors import TokenError
+from hocket.music import Meter, Note, Piece
+from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, METERS, PITCHES, VOCAB
+
+MAX_POLYPHONY = 20
+
+_OFF = VOCAB.families["NOTE_OFF"]
+_ON = VOCAB.families["NOTE_ON"]
+_DUR = VOCAB.families["DUR"]
+_METER = VOCAB.families["METER"]
+_START = VOCAB.id("START")
+_END = VOCAB.id("END")
+
+
+def simplify(piece: Piece) -> Piece:
+    """Return what the grammar can say of a piece; doing it twice changes nothing more."""
+    struck: dict[int, dict[int, int]] = defaultdict(dict)  # onset -> pitch -> end
+    for note in piece.notes:
+        pitch = _on_the_piano(note.pitch)
+        pitches = struck[note.start]
+        pitches[pitch] = max(pitches.get(pitch, 0), note.end)
+    notes: list[Note] = []
+    sounding: dict[int, tuple[int, int]] = {}  # pitch -> (onset, end)
+
+    def end_note(pitch: int, at: int) -> None:
+        onset, end = sounding.pop(pitch)
+        notes.append(Note(onset, min(end, at) - onset, pitch))
+
+    for onset in sorted(struck):
+        new = _outer(struck[onset])
+        for pitch in [p for p, (_, end) in sounding.items() if end <= onset or p in new]:
+            end_note(pitch, onset)
+        excess = len(sounding) + len(new) - MAX_POLYPHONY
+        for pitch in sorted(sounding, key=lambda p: (sounding[p][0], p))[: max(excess, 0)]:
+            end_note(pitch, onset)
+        sounding.update({pitch: (onset, end) for pitch, end in new.items()})
+    for pitch in list(sounding):
+        end_note(pitch, sounding[pitch][1])
+    return _with_meters(notes, [_say_meter(meter) for meter in piece.meters])
+
+
+def encode(piece: Piece) -> NDArray[np.uint16]:
+    """Return the ids (N) that say `simplify(piece)`, from START to END."""
+    simple = simplify(piece)
+    # (tick, rank in the instant, id); the rank and ids keep the canonical order
+    timed = [(m.tick, 0, _METER[METERS.index((m.numerator, m.denominator))]) for m in simple.meters]
+    struck = {(note.start, note.pitch) for note in simple.notes}
+    for note in simple.notes:
+        timed.append((note.start, 2, _ON[note.pitch - PITCHES.start]))
+        if (note.end, note.pitch) not in struck:
+            timed.append((note.end, 1, _OFF[note.pitch - PITCHES.start]))
+    timed.sort()
+    ids = [_START]
+    now = 0
+    for tick, _, event in timed:
+        chain, rest = divmod(tick - now, LONGEST_STEP)
+        ids.extend([_DUR[-1]] * chain)
+        if rest:
+            ids.append(_DUR[rest - 1])
+        ids.append(event)
+        now = tick
+    ids.append(_END)
+    return np.array(ids, np.uint16)
+
+
+def decode(ids: NDArray[np.integer]) -> Piece:
+    """Return the piece that the ids say; a missing END is fine, notes then end at the last tick.
+
+    Raises `TokenError` for an event that cannot stand where it does.
+    """
+    notes: list[Note] = []
+    meters: list[Meter] = []
+    sounding: dict[int, int] = {}
+    now = 0
+    for position, event in enumerate(int(i) for i in ids):
+        if event in _DUR:
+            now += event - _DUR.start + 1
+        elif event in _ON or event in _OFF:
+            pitch = PITCHES[event - (_ON if event in _ON else _OFF).start]
+            onset = sounding.pop(pitch, None)
+            if onset == now or (onset is None and event in _OFF):
+                raise TokenError(f"event {position}, {VOCAB.names[event]}: no note to end there")
+            if onset is not None:
+                notes.append(Note(onset, now - onset, pitch))
+            if event in _ON:
+                sounding[pitch] = now
+        elif event in _METER:
+            meters.append(Meter(now, *METERS[event - _METER.start]))
+        elif not (event == _START and position == 0) and not (
+            event == _END and position == len(ids) - 1
+        ):
+            raise TokenError(f"event {position}, id {event}, cannot stand there")
+    notes.extend(
+        Note(onset, now - onset, pitch) for pitch, onset in sounding.items() if onset < now
+    )
+    return _with_meters(notes, meters)
+
+
+def text(ids: NDArray[np.integer]) -> str:
+    """Return the events readably: one instant a line, after its bar and the tick in the bar."""
+    lines: list[str] = []
+    instant: list[str] = []
+    now = origin = 0
+    bar_ticks, first_bar = 96, 1
+
+    def flush() -> None:
+        if instant:
+            bar, tick = divmod(now - origin, bar_ticks)
+            lines.append(f"{first_bar + bar:4d}:{tick:<3d} {'  '.join(instant)}")
+            instant.clear()
+
+    for event in (int(i) for i in ids):
+        if event in _METER:
+            first_bar += -(-(now - origin) // bar_ticks)
+            origin, bar_ticks = now, BAR_TICKS[event - _METER.start]
+        instant.append(VOCAB.names[event])
+        if event in _DUR:
+            flush()
+            now += event - _DUR.start + 1
+    flush()
+    return "\n".join(lines)
+
+
+def _on_the_piano(pitch: int) -> int:
+    while pitch < PITCHES.start:
+        pitch += 12
+    while pitch >= PITCHES.stop:
+        pitch -= 12
+    return pitch
+
+
+def _outer(ends: dict[int, int]) -> dict[int, int]:
+    """Keep at most `MAX_POLYPHONY` pitches: half from below, half from above."""
+    if len(ends) <= MAX_POLYPHONY:
+        return ends
+    pitches = sorted(ends)
+    half = MAX_POLYPHONY // 2
+    return {pitch: ends[pitch] for pitch in (*pitches[:half], *pitches[half - MAX_POLYPHONY :])}
+
+
+def _say_meter(meter: Meter) -> Meter:
+    if (meter.numerator, meter.denominator) in METERS:
+        return meter
+    if meter.bar_ticks in BAR_TICKS:
+        return Meter(meter.tick, *METERS[BAR_TICKS.index(meter.bar_ticks)])
+    return Meter(meter.tick, 4, 4)
+
+
+def _with_meters(notes: list[Note], meters: list[Meter]) -> Piece:
+    end = max((note.end for note in notes), default=0)
+    return Piece.of(notes, meters=[meter for meter in meters if meter.tick < max(end, 1)])
