@@ -1,0 +1,146 @@
+"""Pitches to names, names to keys, notes to the scale and the key they are most likely in.
+
+Surprising decision: a key is `piece.Key` (sharps or flats, and the mode), not a tonic. So there are
+15 major and 15 minor keys, and a name with more than seven accidentals is respelt (G# major is Ab).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from math import sqrt
+
+from hocket.errors import ConfigError
+from hocket.music.piece import Key, Note
+
+SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+
+MAJOR_STEPS = (0, 2, 4, 5, 7, 9, 11)
+SCALES: tuple[int, ...] = tuple(
+    sum(1 << (tonic + step) % 12 for step in MAJOR_STEPS) for tonic in range(12)
+)
+"""The twelve diatonic scales by the tonic of the major: bit `c` is set if pitch class `c` is in."""
+
+# How well each degree above the tonic fits a key, as listeners rated it: Krumhansl and Kessler,
+# "Tracing the dynamic changes in perceived tonal organization", Psychological Review 89 (1982).
+MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+_LINE_OF_FIFTHS = "FCGDAEB"  # F is one flat, C none, and so on, as tonics of major keys
+_KEY_NAME = re.compile(r"([A-Ga-g])(##|#|♯|bb|b|♭)?[\s_-]*(.*)", re.DOTALL)
+_MODES = {"": False, "maj": False, "major": False, "min": True, "minor": True}
+_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "##": 2, "b": -1, "♭": -1, "bb": -2}
+
+
+def name(pitch: int, *, flats: bool = False) -> str:
+    """Return the name of a MIDI pitch, middle C being `name(60) == "C4"`; sharps unless `flats`."""
+    return f"{(FLAT_NAMES if flats else SHARP_NAMES)[pitch % 12]}{pitch // 12 - 1}"
+
+
+def parse_key(text: str) -> Key:
+    """Read a key such as `C#m`, `Bb`, `D minor` or `eb-major`, at tick 0.
+
+    The letter may be small or capital; only a lone `m` (minor) differs from `M` (major).
+    Raises ConfigError on anything else.
+    """
+    match = _KEY_NAME.fullmatch(text.strip())
+    if match:
+        letter, accidental, mode = match[1].upper(), match[2] or "", match[3].strip()
+        minor = mode == "m" if mode in ("m", "M") else _MODES.get(mode.lower())
+        if minor is not None:
+            fifths = _LINE_OF_FIFTHS.index(letter) - 1 + 7 * _ACCIDENTALS[accidental]
+            fifths -= 3 if minor else 0
+            if not -7 <= fifths <= 7:
+                fifths = (fifths + 6) % 12 - 6
+            return Key(0, fifths, minor)
+    raise ConfigError(
+        f"{text[:40]!r} is no key; write a letter A to G, then # or b if needed, then major or "
+        "minor (or m), such as 'C', 'Bb', 'F#m' or 'D minor'"
+    )
+
+
+def key_name(key: Key) -> str:
+    """Return the name of a key such as `Bb major`; `parse_key` reads it back."""
+    place = key.fifths + 1 + (3 if key.minor else 0)
+    sharps, letter = divmod(place, 7)
+    accidental = "#" * sharps if sharps > 0 else "b" * -sharps
+    return f"{_LINE_OF_FIFTHS[letter]}{accidental} {'minor' if key.minor else 'major'}"
+
+
+def tonic(key: Key) -> int:
+    """Return the pitch class (0 is C, 11 is B) of the key's tonal centre."""
+    return (7 * key.fifths + (9 if key.minor else 0)) % 12
+
+
+def scale(key: Key) -> int:
+    """Return the key's diatonic scale (natural minor if minor) as a mask of pitch classes."""
+    return SCALES[7 * key.fifths % 12]
+
+
+def best_scale(pitches: Iterable[int]) -> tuple[int, float]:
+    """Return the diatonic scale that holds most pitches, and the share of them it holds.
+
+    The scale is named by the tonic (pitch class) of its major. Every pitch counts once however long
+    it sounds. Between scales that hold equally many, the one with more notes on its two tonics (of
+    the major and of the relative minor) wins, then the one with fewer accidentals, then sharps.
+    No pitches at all give (0, 0.0).
+    """
+    counts = [0] * 12
+    for pitch in pitches:
+        counts[pitch % 12] += 1
+    total = sum(counts)
+    if not total:
+        return 0, 0.0
+    held = [sum(counts[c] for c in range(12) if mask >> c & 1) for mask in SCALES]
+    best = min(
+        range(12),
+        key=lambda t: (-held[t], -(counts[t] + counts[(t + 9) % 12]), *_plainness(_fifths(t))),
+    )
+    return best, held[best] / total
+
+
+def pitch_class_ticks(notes: Iterable[Note]) -> tuple[int, ...]:
+    """Return for how many ticks each of the 12 pitch classes sounds, overlaps counted twice."""
+    ticks = [0] * 12
+    for note in notes:
+        ticks[note.pitch % 12] += note.duration
+    return tuple(ticks)
+
+
+def estimate_key(notes: Iterable[Note]) -> Key:
+    """Return the likeliest key, at tick 0, by correlating sounding time with key profiles.
+
+    The method is Krumhansl and Schmuckler's (Krumhansl, "Cognitive Foundations of Musical Pitch",
+    1990, chapter 4): the ticks each pitch class sounds against the profile of each of 24 keys.
+    On ties fewer accidentals win, then sharps, then major; so silence is in C major.
+    """
+    ticks = pitch_class_ticks(notes)
+    scored = []
+    for minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE)):
+        for centre in range(12):
+            fifths = _fifths(centre - 9 if minor else centre)
+            turned = ticks[centre:] + ticks[:centre]
+            # Rounded, so that keys that differ by the order of a float sum tie, and the rule says.
+            fit = round(_correlation(turned, profile), 9)
+            scored.append((-fit, *_plainness(fifths), minor))
+    _, accidentals, flat, minor = min(scored)
+    return Key(0, -accidentals if flat else accidentals, minor)
+
+
+def _fifths(major_tonic: int) -> int:
+    """Return the key signature, -5 to 6, of the major key on a pitch class."""
+    return (7 * major_tonic + 5) % 12 - 5
+
+
+def _plainness(fifths: int) -> tuple[int, bool]:
+    """Order signatures: fewer accidentals first, then sharps before flats."""
+    return abs(fifths), fifths < 0
+
+
+def _correlation(left: tuple[int, ...], right: tuple[float, ...]) -> float:
+    """Return Pearson's correlation; 0 if either side is flat."""
+    left_mean, right_mean = sum(left) / len(left), sum(right) / len(right)
+    a, b = [x - left_mean for x in left], [y - right_mean for y in right]
+    size = sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / size if size else 0.0
