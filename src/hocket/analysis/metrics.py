@@ -31,7 +31,8 @@ class Measures:
     bars: int = field(metadata={"says": "bars up to the end of the last note"})
     cover16: float = field(
         metadata={
-            "says": "share of notes inside a run of 16 notes that also stands in a theme, in any transposition"
+            "says": "share of notes inside a run of 16 notes that also stands in a theme, "
+            "in any transposition"
         }
     )
     longest: int = field(
@@ -42,13 +43,14 @@ class Measures:
     )
     share: dict[str, float] = field(
         metadata={
-            "says": "of the notes inside runs of 4 of exactly one theme, the part of each theme; all 0 if none"
+            "says": "of the notes inside runs of 4 of exactly one theme, the part of each theme; "
+            "all 0 if none"
         }
     )
     switches: float = field(
         metadata={
-            "says": "changes of theme per 8 bars, over the notes in runs of 4 of exactly one theme, by onset "
-            "and pitch, all other notes passed over"
+            "says": "changes of theme per 8 bars, over the notes in runs of 4 of exactly one "
+            "theme, by onset and pitch, all other notes passed over"
         }
     )
     in_key: float = field(
@@ -60,8 +62,8 @@ class Measures:
     stuck: int = field(metadata={"says": "notes longer than 8 quarters"})
     repetition16: float = field(
         metadata={
-            "says": "share of notes inside a run of 16 notes that the piece itself plays again without "
-            "overlap, in any transposition"
+            "says": "share of notes inside a run of 16 notes that the piece itself plays again "
+            "without overlap, in any transposition"
         }
     )
     polyphony: int = field(metadata={"says": "most notes sounding at once"})

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by colour-blind readers as well.
-THEME_COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-BOTH_COLOUR = "#009E73"
-NEW_COLOUR = "#A9A9A9"
+THEME_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+BOTH_COLOUR = "#3C3C3C"  # colour says which theme; what is no single theme is dark or light
+BEST_COLOUR = "#D55E00"
+NEW_COLOUR = "#B8B8B8"
 INK, FAINT = "#222222", "#8a8a8a"
 
 BARS_PER_ROW = 16
 MOST_ROWS = 8
 MOST_TEXT = 60
+LEAST_WIDTH, LEAST_HEIGHT = 0.018, 0.042  # of a drawn note, in inches
 DPI = 130
 
 
@@ -80,18 +82,8 @@ def curve_png(
     if finite:
         loss, step = min(finite)
         axes.axvline(step, color=FAINT, linewidth=0.8, linestyle=(0, (3, 3)), zorder=1)
-        axes.plot([step], [loss], "o", color=THEME_COLOURS[4], markersize=7, zorder=5)
-        right = step > (rows[0][0] + rows[-1][0]) / 2
-        axes.annotate(
-            f"best {loss:.3f} at step {step:,}",
-            (step, loss),
-            xytext=(-10 if right else 10, 14),
-            textcoords="offset points",
-            ha="right" if right else "left",
-            color=INK,
-            fontsize=9.5,
-            bbox={"boxstyle": "round,pad=.25", "fc": "white", "ec": "none", "alpha": 0.85},
-        )
+        best = f"best: {loss:.3f} at step {step:,}"
+        axes.plot([step], [loss], "o", color=BEST_COLOUR, markersize=8, zorder=5, label=best)
         axes.legend(frameon=False, loc="upper right", fontsize=9.5)
     else:
         axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
@@ -113,16 +105,21 @@ def _roll(
     bars = piece.bars() or (range(piece.meters[0].bar_ticks),)
     per_row = max(BARS_PER_ROW, -(-len(bars) // MOST_ROWS))
     rows = [bars[first : first + per_row] for first in range(0, len(bars), per_row)]
-    row_height = 2.3 if len(rows) <= 2 else 1.75
-    figure = _figure(12.0 if per_row == BARS_PER_ROW else 16.0, 1.0 + row_height * len(rows))
+    width = 12.0 if per_row == BARS_PER_ROW else 16.0
+    row_height = 2.8 if len(rows) <= 2 else 2.0
+    figure = _figure(width, 1.0 + row_height * len(rows))
     pitches = _pitch_range(piece.notes)
     widest = max(row[-1].stop - row[0].start for row in rows)
+    least = widest * LEAST_WIDTH / width, len(pitches) * LEAST_HEIGHT / row_height
     stack = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for index, (axes, row) in enumerate(zip(stack, rows, strict=True)):
         _frame(axes)
         _grid(axes, row, index * per_row, pitches)
-        _draw(axes, row, piece.notes, codes, colours)
-        axes.set_xlim(row[0].start, row[0].start + widest)
+        _draw(axes, row, piece.notes, codes, colours, least)
+        right = row[0].start + widest
+        axes.axvspan(row[-1].stop, right, color="white", linewidth=0, zorder=2)
+        axes.spines["bottom"].set_bounds(row[0].start, row[-1].stop)
+        axes.set_xlim(row[0].start, right)
         axes.set_ylim(pitches.start - 0.5, pitches.stop - 0.5)
     stack[-1].set_xlabel("bar", color=INK)
     _title(figure, title)
@@ -137,26 +134,28 @@ def _draw(
     notes: Sequence[Note],
     codes: Sequence[int],
     colours: Sequence[str],
+    least: tuple[float, float],
 ) -> None:
-    """Draw what sounds within these bars; a note over the end of a row goes on in the next."""
+    """Draw what sounds within these bars; a note over the end of a row goes on in the next.
+
+    A note is drawn at least `least` (ticks, semitones) large, so that none is too small to see.
+    """
     from matplotlib.collections import PolyCollection
 
     start, stop = bars[0].start, bars[-1].stop
+    half = max(0.42, least[1] / 2)
     boxes: dict[int, list[list[tuple[float, float]]]] = {}
     for note, code in zip(notes, codes, strict=True):
         left, right = max(note.start, start), min(note.end, stop)
         if left < right:
-            low, high = note.pitch - 0.44, note.pitch + 0.44
-            box = [(left, low), (right, low), (right, high), (left, high)]
-            boxes.setdefault(code, []).append([(float(x), y) for x, y in box])
+            # A hair short, so that a repeated note is seen as two.
+            end = max(right - least[0] / 3, left + least[0])
+            low, high = note.pitch - half, note.pitch + half
+            boxes.setdefault(code, []).append([(left, low), (end, low), (end, high), (left, high)])
     for code in sorted(boxes, reverse=True):  # new notes below, themes on top
         colour = colours[code % len(colours)]
-        axes.add_collection(
-            PolyCollection(
-                boxes[code], facecolors=colour, edgecolors="white", linewidths=0.4, zorder=3
-            ),
-            autolim=False,
-        )
+        notes_drawn = PolyCollection(boxes[code], facecolors=colour, linewidths=0, zorder=3)
+        axes.add_collection(notes_drawn, autolim=False)
 
 
 def _grid(axes: Axes, bars: Sequence[range], first: int, pitches: range) -> None:

@@ -35,7 +35,8 @@ _COLUMNS = {
 def table(rows: Mapping[str, Measures]) -> Table:
     """Return a table for the terminal, one row per piece.
 
-    Names are shown as they are, never as markup. A theme that a row was not measured against is left blank there.
+    Names are shown as they are, never as markup. A theme that a row was not measured
+    against is left blank there.
     """
     from rich.table import Table
     from rich.text import Text

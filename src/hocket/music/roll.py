@@ -115,6 +115,7 @@ def _notes(
     """Draw what sounds within these bars; a note over the end of a row goes on in the next."""
     start, stop = bars[0].start, bars[-1].stop
     step = (ROW_HEIGHT - 14) / len(pitches)
+    tall = max(3.0, step - 0.4)
     marks = []
     for note, colour in drawn:
         onset, end = max(note.start, start), min(note.end, stop)
@@ -122,10 +123,10 @@ def _notes(
             continue
         # A hair short, so that a repeated note is seen as two.
         width = max(1.0, (end - onset) * scale - 0.6)
-        y = top + (pitches.stop - 1 - note.pitch) * step
+        y = top + (pitches.stop - 0.5 - note.pitch) * step - tall / 2
         marks.append(
             f'<rect x="{LEFT + (onset - start) * scale:.1f}" y="{y:.1f}" width="{width:.1f}" '
-            f'height="{max(1.5, step):.1f}" rx="1" fill="{_text(colour)}"/>'
+            f'height="{tall:.1f}" rx="1" fill="{_text(colour)}"/>'
         )
     return marks
 
