@@ -1,0 +1,182 @@
+"""Every knob of hocket: frozen dataclasses that turn into TOML and back.
+
+A field's `help` is also the command line's help, so a knob is described in exactly one place.
+Imports nothing heavy: `hocket --help` reads this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, TypeVar
+
+from hocket.errors import ConfigError
+
+_C = TypeVar("_C")
+
+
+def knob(default: Any, doc: str, low: float | None = None, high: float | None = None) -> Any:
+    """Return a field with a default, its help text and its bounds, both ends included."""
+    return field(default=default, metadata={"help": doc, "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network: Embedding, LSTMs with dropout between them, Softmax."""
+
+    layers: int = knob(2, "LSTM layers", 1, 8)
+    width: int = knob(256, "units of each LSTM layer", 8, 4096)
+    embedding: int = knob(128, "size of the event embedding", 4, 4096)
+    dropout: float = knob(0.4, "share of units dropped after each LSTM layer in training", 0, 0.9)
+    sounding: bool = knob(True, "the network sees which pitches sound now")
+    place: bool = knob(True, "the network sees the position in the beat and in the bar")
+    themes: bool = knob(True, "the network sees the weights of the themes (the mix)")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the themes are learned."""
+
+    minutes: float = knob(1.0, "time budget for learning, in minutes; it usually stops before", 0)
+    batch: int = knob(16, "sequences in a batch", 1, 4096)
+    window: int = knob(96, "events of a sequence between two steps of the optimizer", 4, 65536)
+    windows: int = knob(4, "windows in a row that carry the LSTM state on", 1, 4096)
+    learning_rate: float = knob(3e-3, "peak learning rate of AdamW", 0, 1)
+    weight_decay: float = knob(0.05, "decoupled weight decay", 0, 10)
+    held_out: float = knob(0.12, "share of each theme's bars kept from learning, to judge it", 0, 0.5)
+    check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
+    patience: int = knob(8, "looks without a better held-out loss before learning stops", 1)
+    max_steps: int = knob(1500, "optimizer steps at most; the learning rate falls until then", 1)
+    rebar: float = knob(0.5, "share of sequences barred in another theme's metre", 0, 1)
+    blend: float = knob(0.3, "share of sequences that see an even mix instead of their theme", 0, 1)
+
+
+@dataclass(frozen=True)
+class SeedConfig:
+    """The openings that takes start from."""
+
+    seed: str | None = knob(
+        None, "fixed opening, as in A:5-6+B:1-2 (bars in a row) or A:1-4/B:1-4 (A's tune over B)"
+    )
+    seed_bars: int = knob(1, "bars taken from each theme for an opening", 1, 16)
+    seeds: int = knob(4, "different openings to keep; takes use them in turn", 1, 64)
+    candidates: int = knob(96, "openings that are tried and scored", 1, 4096)
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """How takes are written."""
+
+    takes: int = knob(4, "takes to write, all in one batch", 1, 1024)
+    bars: int = knob(32, "length of a take in bars, its opening included", 1, 1000)
+    mix: float = knob(0.5, "weight of the first theme, the others share the rest; 0 to 1", 0, 1)
+    temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
+    top_p: float = knob(0.98, "sample from the likeliest events that hold this probability", 0.01, 1)
+    top_k: int | None = knob(None, "sample from the k likeliest events", 1)
+    min_p: float = knob(0.0, "leave out events less likely than this share of the likeliest", 0, 1)
+    repetition: float = knob(0.0, "how strongly pitches struck just now are pressed down", 0, 20)
+    key: str = knob("auto", "key of the takes: auto (the first theme's), off, or a name like C#m")
+    key_strength: float = knob(2.5, "how strongly notes outside the key are pressed down", 0, 100)
+    longest_note: float = knob(8.0, "longest note in quarters", 0.25, 64)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All settings of one run; `run.toml` in its folder says exactly this."""
+
+    rng: int = knob(1, "number that all chance follows from: same inputs and rng, same bytes", 0)
+    pedal: bool = knob(False, "let the sustain pedal lengthen notes (default: it is left out)")
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    opening: SeedConfig = SeedConfig()
+    generation: GenerationConfig = GenerationConfig()
+
+
+def to_dict(config: object) -> dict[str, Any]:
+    """Return the settings as plain nested values for TOML; what is off (`None`) is left out."""
+    return {
+        f.name: to_dict(value) if dataclasses.is_dataclass(value) else value
+        for f in dataclasses.fields(config)  # type: ignore[arg-type]
+        if (value := getattr(config, f.name)) is not None
+    }
+
+
+def from_dict(kind: type[_C], values: Mapping[str, Any], where: str = "config") -> _C:
+    """Build a config from plain values; raises `ConfigError` for unknown names or bad values."""
+    types = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(values) - set(fields)):
+        raise ConfigError(f"{where}: no setting is called {unknown[0]!r}; known: {', '.join(fields)}")
+    built = {}
+    for name, value in values.items():
+        place = f"{where}.{name}"
+        if dataclasses.is_dataclass(types[name]):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{place}: a table of settings is needed, not {value!r}")
+            built[name] = from_dict(typing.cast("type[Any]", types[name]), value, place)
+        else:
+            built[name] = _checked(value, types[name], fields[name].metadata, place)
+    return kind(**built)
+
+
+def replaced(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """Return the config with some knobs set by their bare names, as the command line does."""
+    values = to_dict(config)
+    owners = {f.name: values for f in dataclasses.fields(config)}
+    for part in (config.model, config.training, config.opening, config.generation):
+        section = next(n for n in values if getattr(config, n) is part)
+        owners |= {f.name: values[section] for f in dataclasses.fields(part)}
+    for name, value in changes.items():
+        if name not in owners:
+            raise ConfigError(f"no setting is called {name!r}; see `hocket fuse --help`")
+        owners[name][name] = value
+        if value is None:
+            del owners[name][name]
+    return from_dict(RunConfig, values)
+
+
+def dumps(config: RunConfig) -> str:
+    """Return the settings as TOML text."""
+    import tomli_w
+
+    return tomli_w.dumps(to_dict(config))
+
+
+def loads(text: str, where: str = "config") -> RunConfig:
+    """Read settings from TOML text; raises `ConfigError` naming the place."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from None
+    return from_dict(RunConfig, values, where)
+
+
+PRESETS = ("hybrid", "classic")
+
+
+def preset(name: str) -> RunConfig:
+    """Return a preset that ships with hocket: `hybrid` (the default) or `classic`."""
+    if name not in PRESETS:
+        raise ConfigError(f"no preset is called {name!r}; there are: {', '.join(PRESETS)}")
+    file = resources.files("hocket") / "assets" / "presets" / f"{name}.toml"
+    return loads(file.read_text(encoding="utf-8"), f"preset {name}")
+
+
+def _checked(value: Any, kind: Any, bounds: Mapping[str, Any], place: str) -> Any:
+    allowed = typing.get_args(kind) or (kind,)
+    if float in allowed and type(value) is int:
+        value = float(value)
+    if type(value) not in allowed:
+        names = " or ".join(k.__name__ for k in allowed if k is not type(None))
+        raise ConfigError(f"{place}: {value!r} is not a value of type {names}")
+    low, high = bounds.get("low"), bounds.get("high")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value != value or (low is not None and value < low):
+            raise ConfigError(f"{place}: {value} is too small; the least is {low}")
+        if high is not None and value > high:
+            raise ConfigError(f"{place}: {value} is too large; the most is {high}")
+    return value

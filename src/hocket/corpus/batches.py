@@ -1,0 +1,125 @@
+"""A corpus to batches, by number: batch k is a pure function of (corpus, settings, rng, k).
+
+That makes resuming trivial: a run that stopped after step k goes on with batch k + 1. A sequence is
+drawn once for a chain of windows: theme first (all themes alike, however long), then its barring,
+transposition and starting point; the LSTM state is carried along the chain and fresh at its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.config import TrainingConfig
+from hocket.corpus.augment import transpose_ids, transpose_sounding
+from hocket.corpus.store import Corpus
+from hocket.tokens import Features
+
+IGNORED = -100
+"""Target of events that are not learned: held-out bars and the padding after a piece's end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B sequences of T events and what comes next."""
+
+    inputs: NDArray[np.int64]
+    """(B, T)"""
+    targets: NDArray[np.int64]
+    """(B, T), `IGNORED` where nothing is to be learned."""
+    features: Features
+    """sounding (B, T, 88), place (B, T, 3)"""
+    mix: NDArray[np.float32]
+    """(B, M): the weights of the themes that each sequence sees."""
+    fresh: bool
+    """The sequences begin here: the LSTM state before them is zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Where one sequence of a chain comes from."""
+
+    piece: int
+    start: int
+    shift: int
+    blended: bool
+
+
+def training_batch(corpus: Corpus, config: TrainingConfig, rng: int, step: int) -> Batch:
+    """Return the batch of an optimizer step; held-out bars and padding are not targets."""
+    chain, window = divmod(step, config.windows)
+    draws = [_draw(corpus, config, rng, chain, row) for row in range(config.batch)]
+    rows = [
+        _row(corpus, draw, draw.start + window * config.window, config.window, learn_held_out=False)
+        for draw in draws
+    ]
+    return _stack(corpus, rows, draws, fresh=window == 0)
+
+
+def held_out_batch(corpus: Corpus) -> Batch:
+    """Return every piece whole in its own metre and key, with only the held-out bars as targets."""
+    pieces = np.flatnonzero(corpus.native)
+    draws = [_Draw(int(piece), int(corpus.bounds[piece]), 0, False) for piece in pieces]
+    longest = int((corpus.bounds[pieces + 1] - corpus.bounds[pieces]).max()) - 1
+    rows = [_row(corpus, draw, draw.start, longest, learn_held_out=True) for draw in draws]
+    return _stack(corpus, rows, draws, fresh=True)
+
+
+def _draw(corpus: Corpus, config: TrainingConfig, rng: int, chain: int, row: int) -> _Draw:
+    random = np.random.default_rng((rng, chain, row))
+    theme = random.integers(corpus.theme_count)
+    borrowed = np.flatnonzero((corpus.theme == theme) & ~corpus.native)
+    own = np.flatnonzero((corpus.theme == theme) & corpus.native)
+    use_borrowed = random.random() < config.rebar and len(borrowed)
+    piece = int(random.choice(borrowed if use_borrowed else own))
+    begin, end = (int(b) for b in corpus.bounds[piece : piece + 2])
+    # A quarter of the sequences begin with START, as takes do; the others anywhere, some before the
+    # beginning, so that the first and last events are seen as often as those in the middle.
+    length = config.window * config.windows
+    start = int(random.integers(begin - length // 2, max(end - length // 2, begin + 1)))
+    if random.random() < 0.25 or start < begin:
+        start = begin
+    return _Draw(
+        piece, start, int(random.choice(corpus.shifts[piece])), random.random() < config.blend
+    )
+
+
+def _row(
+    corpus: Corpus, draw: _Draw, start: int, length: int, *, learn_held_out: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Features]:
+    end = int(corpus.bounds[draw.piece + 1])
+    here = np.arange(start, start + length)
+    inside = here + 1 < end
+    here = np.where(inside, here, end - 2)
+    inputs = transpose_ids(corpus.ids[here].astype(np.int64), draw.shift)
+    following = transpose_ids(corpus.ids[here + 1].astype(np.int64), draw.shift)
+    learned = inside & (corpus.held_out[here + 1] == learn_held_out)
+    features = Features(
+        transpose_sounding(corpus.features.sounding[here], draw.shift), corpus.features.place[here]
+    )
+    return inputs, np.where(learned, following, IGNORED), features
+
+
+def _stack(
+    corpus: Corpus,
+    rows: list[tuple[NDArray[np.int64], NDArray[np.int64], Features]],
+    draws: list[_Draw],
+    *,
+    fresh: bool,
+) -> Batch:
+    count = corpus.theme_count
+    mix = np.zeros((len(draws), count), np.float32)
+    for row, draw in enumerate(draws):
+        mix[row] = 1 / count if draw.blended else np.arange(count) == corpus.theme[draw.piece]
+    inputs, targets, features = zip(*rows, strict=True)
+    return Batch(
+        np.stack(inputs),
+        np.stack(targets),
+        Features(
+            np.stack([f.sounding for f in features]), np.stack([f.place for f in features])
+        ),
+        mix,
+        fresh,
+    )

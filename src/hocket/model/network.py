@@ -1,0 +1,78 @@
+"""The network in torch: Embedding, LSTM, Dropout, LSTM, Dropout, Softmax, with extra inputs.
+
+Beside the last event it may see what the automaton knows for free: which pitches sound, the place in
+beat and bar, and the weights of the themes. All inputs enter by one linear map into the first LSTM,
+so that the engine can fold them into tables. Softmax is left to the loss and to the sampler.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hocket.config import ModelConfig
+from hocket.tokens.grammar import PLACES
+from hocket.tokens.vocab import PITCHES
+
+SOUNDING_SIZE = 48
+PLACE_SIZE = 16
+THEME_SIZE = 32
+PLACE_CHOICES = (24, PLACES, PLACES)
+
+LstmState = list[tuple[Tensor, Tensor]]
+"""A (hidden, cell) pair for each layer, each (1, B, H)."""
+
+
+class Network(nn.Module):
+    """Predicts the next event; B sequences, T events, V vocabulary, M themes, H width."""
+
+    def __init__(self, config: ModelConfig, vocab_size: int, theme_count: int) -> None:
+        super().__init__()
+        self.config = config
+        self.event = nn.Embedding(vocab_size, config.embedding)
+        size = config.embedding
+        if config.sounding:
+            self.sounding = nn.Linear(len(PITCHES), SOUNDING_SIZE, bias=False)
+            size += SOUNDING_SIZE
+        if config.place:
+            self.place = nn.ModuleList(nn.Embedding(n, PLACE_SIZE) for n in PLACE_CHOICES)
+            size += PLACE_SIZE * len(PLACE_CHOICES)
+        if config.themes:
+            self.theme = nn.Linear(theme_count, THEME_SIZE, bias=False)
+            size += THEME_SIZE
+        self.lstms = nn.ModuleList(
+            nn.LSTM(size if layer == 0 else config.width, config.width, batch_first=True)
+            for layer in range(config.layers)
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.width, vocab_size)
+        for lstm in self.lstms:  # forget gates start open, so that early gradients reach far back
+            nn.init.constant_(lstm.bias_ih_l0[config.width : 2 * config.width], 1.0)  # type: ignore[index]
+
+    def start(self, batch: int) -> LstmState:
+        """Return the zero state of `batch` sequences."""
+        device = self.output.weight.device
+        zeros = torch.zeros(1, batch, self.config.width, device=device)
+        return [(zeros, zeros) for _ in self.lstms]
+
+    def forward(
+        self, events: Tensor, sounding: Tensor, place: Tensor, mix: Tensor, state: LstmState
+    ) -> tuple[Tensor, LstmState]:
+        """Return logits (B, T, V) and the state after T events.
+
+        events int64 (B, T); sounding float (B, T, 88); place int64 (B, T, 3); mix float (B, M).
+        """
+        inputs = [self.event(events)]
+        if self.config.sounding:
+            inputs.append(self.sounding(sounding))
+        if self.config.place:
+            inputs.extend(table(place[..., i]) for i, table in enumerate(self.place))
+        if self.config.themes:
+            inputs.append(self.theme(mix)[:, None].expand(-1, events.shape[1], -1))
+        hidden = torch.cat(inputs, dim=-1)
+        after: LstmState = []
+        for lstm, before in zip(self.lstms, state, strict=True):
+            hidden, layer_state = lstm(hidden, before)
+            hidden = self.dropout(hidden)
+            after.append(layer_state)
+        return self.output(hidden), after

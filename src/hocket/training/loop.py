@@ -1,0 +1,272 @@
+"""Themes to weights: the one training loop.
+
+It stops by itself when the loss on held-out bars stops falling and keeps the best weights. Surprising
+decision: the time budget is only a cap. What decides is counted in steps, so that the same themes and
+`--rng` give the same weights on a fast and on a busy day, as long as the budget does not cut in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hocket.config import RunConfig, dumps
+from hocket.corpus import Batch, Corpus, held_out_batch, training_batch
+from hocket.corpus.batches import IGNORED
+from hocket.model.network import LstmState, Network
+from hocket.training.checkpoint import Checkpoint, Look, Position
+from hocket.training.devices import choose_device
+
+WARMUP_STEPS = 20
+CLIP_NORM = 1.0
+EVALUATION_WINDOW = 512
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run tells while it goes: losses in nats per event."""
+
+    step: int
+    max_steps: int
+    loss: float
+    held_out: float | None
+    best_held_out: float | None
+    events_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
+    """Return what a checkpoint must agree on to be resumed: all but the time budget and takes."""
+    training = replace(config.training, minutes=0.0)
+    parts = RunConfig(rng=config.rng, model=config.model, training=training)
+    digest = hashlib.sha256(dumps(parts).encode())
+    for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(corpus.fingerprint.encode())
+    return digest.hexdigest()[:16]
+
+
+def learn(
+    corpus: Corpus,
+    config: RunConfig,
+    vocab_size: int,
+    *,
+    resume: Checkpoint | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Checkpoint:
+    """Learn until the held-out loss stops falling, and return the last checkpoint.
+
+    `should_stop` is asked after every step. `on_checkpoint` gets a checkpoint at every look at the
+    held-out bars. The network's best weights are the checkpoint's `best`.
+    """
+    run = _Run(corpus, config, vocab_size, resume)
+    held_out = held_out_batch(corpus)
+    judged = bool((held_out.targets != IGNORED).any())
+    began = time.monotonic() - run.position.seconds
+    events = config.training.batch * config.training.window
+    first_step, first_time = run.position.step, time.monotonic()
+    while not run.position.stopped:
+        run.step()
+        position = run.position
+        now = time.monotonic()
+        speed = (position.step - first_step) / max(now - first_time, 1e-9)
+        due = position.step % config.training.check_every == 0
+        last = position.step >= config.training.max_steps
+        out_of_time = now - began >= 60 * config.training.minutes
+        stop_asked = should_stop()
+        if due or last or out_of_time or stop_asked:
+            loss = run.evaluate(held_out) if judged else position.losses[-1]
+            run.look(loss, now - began)
+            run.end(last=last, out_of_time=out_of_time, stop_asked=stop_asked)
+            on_checkpoint(run.checkpoint())
+        best = run.position.best_held_out
+        left_steps = (config.training.max_steps - position.step) / max(speed, 1e-9)
+        left_budget = 60 * config.training.minutes - (now - began)
+        on_progress(
+            Progress(
+                step=position.step,
+                max_steps=config.training.max_steps,
+                loss=position.losses[-1],
+                held_out=run.position.history[-1].held_out if run.position.history else None,
+                best_held_out=best if math.isfinite(best) else None,
+                events_per_second=speed * events,
+                seconds=now - began,
+                seconds_left=max(min(left_steps, left_budget), 0.0),
+            )
+        )
+    return run.checkpoint()
+
+
+class _Run:
+    """The mutable middle of `learn`: network, optimizer, carried state and position."""
+
+    def __init__(
+        self, corpus: Corpus, config: RunConfig, vocab_size: int, resume: Checkpoint | None
+    ) -> None:
+        self.corpus, self.config = corpus, config
+        self.settings = settings_fingerprint(config, corpus)
+        self.device = choose_device()
+        torch.manual_seed(config.rng)
+        self.network = Network(config.model, vocab_size, corpus.theme_count).to(self.device)
+        self.parameters = dict(self.network.named_parameters())
+        decayed = [p for p in self.parameters.values() if p.dim() > 1]
+        plain = [p for p in self.parameters.values() if p.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": config.training.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
+            lr=config.training.learning_rate,
+            betas=(0.9, 0.98),
+        )
+        self.carry: LstmState = self.network.start(config.training.batch)
+        self.position = Position()
+        self.best = self._weights()
+        if resume is not None:
+            self._restore(resume)
+
+    def step(self) -> None:
+        """Take one optimizer step on the next batch."""
+        training, step = self.config.training, self.position.step
+        for group in self.optimizer.param_groups:
+            group["lr"] = _learning_rate(step, training.learning_rate, training.max_steps)
+        batch = training_batch(self.corpus, training, self.config.rng, step)
+        if batch.fresh:
+            self.carry = self.network.start(training.batch)
+        self.network.train()
+        loss, self.carry = self._loss(batch, self.carry)
+        self.optimizer.zero_grad(set_to_none=False)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        self.optimizer.step()
+        self.position = replace(
+            self.position, step=step + 1, losses=(*self.position.losses, float(loss))
+        )
+
+    def evaluate(self, batch: Batch) -> float:
+        """Return the loss on the held-out bars, the mean over themes, each counting alike."""
+        self.network.eval()
+        state = self.network.start(len(batch.inputs))
+        totals = np.zeros(len(batch.inputs))
+        with torch.no_grad():
+            for begin in range(0, batch.inputs.shape[1], EVALUATION_WINDOW):
+                losses, state = self._losses(batch, state, slice(begin, begin + EVALUATION_WINDOW))
+                totals += losses.sum(1).double().cpu().numpy()
+        counts = (batch.targets != IGNORED).sum(1)
+        theme = batch.mix.argmax(1)
+        means = [
+            totals[theme == t].sum() / counts[theme == t].sum()
+            for t in range(self.corpus.theme_count)
+            if counts[theme == t].sum()
+        ]
+        return float(np.mean(means))
+
+    def look(self, held_out: float, seconds: float) -> None:
+        """Note the losses, and keep the weights if they are the best so far."""
+        position = self.position
+        mean = float(np.mean(position.losses)) if position.losses else math.nan
+        better = held_out < position.best_held_out
+        if better:
+            self.best = self._weights()
+        self.position = replace(
+            position,
+            seconds=seconds,
+            best_step=position.step if better else position.best_step,
+            best_held_out=min(held_out, position.best_held_out),
+            losses=position.losses[-1:],
+            history=(*position.history, Look(position.step, mean, held_out, seconds)),
+        )
+
+    def end(self, *, last: bool, out_of_time: bool, stop_asked: bool) -> None:
+        """Decide whether the run is over, and say why."""
+        training, position = self.config.training, self.position
+        looks_since = (position.step - position.best_step) // training.check_every
+        reason = ""
+        if looks_since >= training.patience:
+            reason = "the held-out loss stopped falling"
+        elif last:
+            reason = "all steps were taken"
+        elif out_of_time:
+            reason = "the time budget was used up"
+        elif stop_asked:
+            reason = "it was stopped"
+        self.position = replace(position, stopped=reason)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return a copy of everything at this step boundary."""
+        moments: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
+        for name, parameter in self.parameters.items():
+            state = self.optimizer.state.get(parameter, {})
+            for kind, group in zip(("exp_avg", "exp_avg_sq"), moments, strict=True):
+                if kind in state:
+                    group[name] = state[kind].clone()
+        carry = {}
+        for layer, (hidden, cell) in enumerate(self.carry):
+            carry[f"hidden.{layer}"], carry[f"cell.{layer}"] = hidden.detach(), cell.detach()
+        return Checkpoint(
+            self.settings, self.position, self._weights(), self.best, *moments, carry
+        )
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.network.load_state_dict(dict(checkpoint.weights))
+        self.best = dict(checkpoint.best)
+        for name, parameter in self.parameters.items():
+            if name in checkpoint.first_moment:
+                self.optimizer.state[parameter] = {
+                    "step": torch.tensor(float(checkpoint.position.step)),
+                    "exp_avg": checkpoint.first_moment[name].to(self.device),
+                    "exp_avg_sq": checkpoint.second_moment[name].to(self.device),
+                }
+        self.carry = [
+            (
+                checkpoint.carry[f"hidden.{layer}"].to(self.device),
+                checkpoint.carry[f"cell.{layer}"].to(self.device),
+            )
+            for layer in range(self.config.model.layers)
+        ]
+        self.position = replace(checkpoint.position, stopped="")
+        torch.set_rng_state(checkpoint.random)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
+
+    def _loss(self, batch: Batch, state: LstmState) -> tuple[Tensor, LstmState]:
+        losses, after = self._losses(batch, state, slice(None))
+        counted = int((batch.targets != IGNORED).sum())
+        return losses.sum() / max(counted, 1), [(h.detach(), c.detach()) for h, c in after]
+
+    def _losses(
+        self, batch: Batch, state: LstmState, window: slice
+    ) -> tuple[Tensor, LstmState]:
+        """Return nats per event (B, T), 0 where the target is ignored, and the state after."""
+        to = self.device
+        logits, after = self.network(
+            torch.from_numpy(batch.inputs[:, window]).to(to),
+            torch.from_numpy(batch.features.sounding[:, window]).to(to, torch.float32),
+            torch.from_numpy(batch.features.place[:, window]).to(to),
+            torch.from_numpy(batch.mix).to(to),
+            state,
+        )
+        losses = nn.functional.cross_entropy(
+            logits.transpose(1, 2),
+            torch.from_numpy(batch.targets[:, window]).to(to),
+            ignore_index=IGNORED,
+            reduction="none",
+        )
+        return losses, after
+
+
+def _learning_rate(step: int, peak: float, steps: int) -> float:
+    """Linear warm-up, then a half cosine down to a tenth of the peak."""
+    warm = min((step + 1) / WARMUP_STEPS, 1.0)
+    return peak * warm * (0.55 + 0.45 * math.cos(math.pi * min(step / steps, 1.0)))
