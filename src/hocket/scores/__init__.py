@@ -1,1 +1,106 @@
+"""Score files <-> Piece: MIDI, MusicXML and ABC, told apart by what is in them.
 
+Surprising decision: the readers are imported inside functions. symusic and verovio take longer to
+load than many a command takes to run, and `import hocket.scores` must cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from hocket.errors import ScoreError, ScoreWarning
+from hocket.music.piece import Piece
+from hocket.scores.files import atomic_write, beginning, read_bytes
+
+MAX_BYTES = 32 * 2**20  # of any file; MIDI has a smaller limit of its own
+READABLE = ".mid, .midi, .musicxml, .xml, .mxl or .abc"
+WRITABLE = (".mid", ".midi")
+
+_MIDI_SUFFIXES = {".mid", ".midi", ".rmi", ".kar"}
+_XML_SUFFIXES = {".musicxml", ".xml"}
+_XML_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
+
+
+class Reading(NamedTuple):
+    """What a file gave: the `piece`, and `remarks` on what was left out or changed."""
+
+    piece: Piece
+    remarks: tuple[str, ...]
+
+
+def read_with_remarks(path: str | os.PathLike[str], *, pedal: bool = False) -> Reading:
+    """Return the piece in a score file, and remarks on what was left out or changed.
+
+    The kind of file is told by its content, then by its suffix. With `pedal` the sustain pedal
+    lengthens the notes of a MIDI file. A piece without a title gets the name of its file. Raises
+    ScoreError for anything that cannot be read as music.
+    """
+    file = Path(path)
+    piece, remarks = _parsed(read_bytes(path, MAX_BYTES), file, pedal)
+    return Reading(piece if piece.title.strip() else replace(piece, title=file.stem), remarks)
+
+
+def read(path: str | os.PathLike[str], *, pedal: bool = False) -> Piece:
+    """Return the piece in a score file; what was left out or changed is warned of (ScoreWarning).
+
+    See `read_with_remarks` for `pedal`, the title and the errors.
+    """
+    piece, remarks = read_with_remarks(path, pedal=pedal)
+    for remark in remarks:
+        warnings.warn(f"{Path(path).name}: {remark}", ScoreWarning, stacklevel=2)
+    return piece
+
+
+def write(piece: Piece, path: str | os.PathLike[str]) -> None:
+    """Write the piece in the format that the suffix of `path` names, whole or not at all.
+
+    Raises ScoreError for a suffix that cannot be written and where the writing fails.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITABLE:
+        raise ScoreError(
+            f"{path}: cannot write {suffix or 'a file without suffix'}; "
+            f"give a name that ends in {' or '.join(WRITABLE)}"
+        )
+    from hocket.scores.midi import midi_bytes
+
+    atomic_write(path, midi_bytes(piece))
+
+
+def _parsed(data: bytes, file: Path, pedal: bool) -> tuple[Piece, tuple[str, ...]]:
+    suffix = file.suffix.lower()
+    head = data[:256].lstrip()
+    if data.startswith(b"MThd") or (data.startswith(b"RIFF") and data[8:12] == b"RMID"):
+        kind = "midi"
+    elif data.startswith(b"PK\x03\x04") or head.startswith(_XML_STARTS):
+        kind = "musicxml"
+    elif suffix in _MIDI_SUFFIXES:
+        kind = "midi"
+    elif suffix in _XML_SUFFIXES or suffix == ".mxl":
+        kind = "musicxml"
+    elif suffix == ".abc":
+        kind = "abc"
+    else:
+        raise ScoreError(
+            f"{file.name}: not a score (starts with {beginning(data)}); "
+            f"give a file that ends in {READABLE}"
+        )
+    if kind == "midi":
+        from hocket.scores.midi import read_midi
+
+        return read_midi(data, file.name, pedal=pedal)
+    if kind == "musicxml":
+        from hocket.scores.musicxml import read_musicxml
+
+        return read_musicxml(data, file.name)
+    from hocket.scores.abc import read_abc
+
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:  # ABC before 2.1 was Latin-1
+        text = data.decode("latin-1")
+    return read_abc(text, file.name)

@@ -1,0 +1,69 @@
+"""Source ticks -> whole ticks on the hybrid grid: 1/8 or 1/12 of a quarter, whichever is nearer.
+
+Surprising decision: each onset and each duration picks its own grid, so that triplets in one hand
+and sixteenths in the other both stay what they are. The arithmetic is in integers throughout.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.music.piece import TICKS_PER_QUARTER
+
+BINARY_STEP = 3  # ticks: 1/8 of a quarter, a thirty-second note
+TERNARY_STEP = 2  # ticks: 1/12 of a quarter, a thirty-second of a triplet
+SHORTEST = TERNARY_STEP  # ticks: what a note that would vanish is given
+
+# An onset counts as off the grid beyond 1/4 tick, which is 5 ms at 120 bpm.
+_TOLERANCE_DIVISOR = 4
+
+# Measured on the 3,468 notated files of the base corpus, as the share of files above the threshold:
+# as they are .4 %; with random timing errors of sigma .2 ticks (4 ms at 120 bpm) .4 %, of .3 ticks
+# .4 %, of .4 ticks 45 %, of .5 ticks (10 ms) 99.6 %; stretched by an unrelated tempo 99.5 %. The
+# median share itself is 0 as notated, .37 at sigma .3, .58 at sigma .5, .63 for an unrelated tempo
+# and .67 in theory for uniformly random onsets. The mean distance would not tell them apart: random
+# onsets lie only .42 ticks from the grid.
+LIVE_PLAYED = 0.5
+FEWEST_ONSETS = 16  # below this the share says nothing
+
+
+def snap(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> NDArray[np.int64]:
+    """Return times snapped to the nearer of the binary and the ternary grid, in ticks.
+
+    `ticks` (N) are in source ticks; the binary grid wins ties, and half a step is rounded up. The
+    result (N) holds multiples of 3 or of 2, at most 1 tick from the exact time.
+    """
+    if source_ticks_per_quarter <= 0:
+        raise ValueError(f"source_ticks_per_quarter is {source_ticks_per_quarter}, not positive")
+    # All in units of 1 / (24 * source_ticks_per_quarter) of a quarter, where both are whole.
+    exact = ticks.astype(np.int64) * TICKS_PER_QUARTER
+    binary, ternary = (
+        step
+        * ((2 * exact + step * source_ticks_per_quarter) // (2 * step * source_ticks_per_quarter))
+        for step in (BINARY_STEP, TERNARY_STEP)
+    )
+    binary_error = np.abs(exact - binary * source_ticks_per_quarter)
+    ternary_error = np.abs(exact - ternary * source_ticks_per_quarter)
+    return np.where(binary_error <= ternary_error, binary, ternary)
+
+
+def snap_durations(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> NDArray[np.int64]:
+    """Return durations snapped as by `snap`, but never shorter than `SHORTEST`: no note is lost."""
+    return np.maximum(snap(ticks, source_ticks_per_quarter), SHORTEST)
+
+
+def off_grid(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> float:
+    """Return the share of distinct onsets further than 1/4 tick from the hybrid grid, 0 to 1.
+
+    Above `LIVE_PLAYED` the file has no useful grid. `ticks` (N) are in source ticks; the result is
+    0 where fewer than `FEWEST_ONSETS` distinct onsets leave nothing to judge.
+    """
+    onsets = np.unique(ticks).astype(np.int64)
+    if onsets.size < FEWEST_ONSETS:
+        return 0.0
+    error = np.abs(
+        onsets * TICKS_PER_QUARTER
+        - snap(onsets, source_ticks_per_quarter) * source_ticks_per_quarter
+    )
+    return float(np.mean(error * _TOLERANCE_DIVISOR > source_ticks_per_quarter))
