@@ -67,3 +67,21 @@ def off_grid(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> float
         - snap(onsets, source_ticks_per_quarter) * source_ticks_per_quarter
     )
     return float(np.mean(error * _TOLERANCE_DIVISOR > source_ticks_per_quarter))
+
+
+def late_by(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> int:
+    """Return by how many source ticks a piece on a grid of its own stands too late, else 0.
+
+    LilyPond moves a whole file when it opens with a grace note: no onset is on the grid any more,
+    and yet all of them keep step. At most a thirty-second note; negative where it is too early.
+    """
+    if off_grid(ticks, source_ticks_per_quarter) <= LIVE_PLAYED:
+        return 0
+    onsets = np.unique(ticks).astype(np.int64)
+    sixteenth = max(source_ticks_per_quarter // 4, 1)
+    residues, counts = np.unique(onsets % sixteenth, return_counts=True)
+    shift = int(residues[np.argmax(counts)])
+    if 2 * shift > sixteenth:
+        shift -= sixteenth
+    stray = off_grid(np.maximum(onsets - shift, 0), source_ticks_per_quarter)
+    return shift if stray < LIVE_PLAYED / 2 else 0

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import ScoreError
-from hocket.music.grid import LIVE_PLAYED, off_grid, snap, snap_durations
+from hocket.music.grid import LIVE_PLAYED, late_by, off_grid, snap, snap_durations
 from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Piece, Tempo
 from hocket.scores import smf
 from hocket.scores.pedal import pedalled
@@ -61,9 +61,8 @@ def read_midi(
     presses = sum(len(track.pedals) for track in score.tracks)
     if presses and not pedal:
         remarks.append(f"sustain pedal left out ({presses} presses): notes end with their key")
-    if not notated:
-        _judge_timing(score, pitched, remarks)
-    piece = _piece(score, pitched, pedal, remarks)
+    shift = 0 if notated else _judge_timing(score, pitched, remarks)
+    piece = _piece(score, pitched, shift, pedal, remarks)
     title = smf.sequence_name(tracks)
     if title.strip().lower() not in _NO_TITLES:
         piece = replace(piece, title=title)
@@ -123,17 +122,31 @@ def _times(track: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return columns["time"].astype(np.int64), columns["duration"].astype(np.int64)
 
 
-def _judge_timing(score: Any, tracks: list[Any], remarks: list[str]) -> None:
+def _judge_timing(score: Any, tracks: list[Any], remarks: list[str]) -> int:
+    """Return by how many source ticks everything stands too late; remark on what has no grid."""
     onsets = np.concatenate([_times(track)[0] for track in tracks])
-    stray = off_grid(onsets, score.ticks_per_quarter)
-    if stray > LIVE_PLAYED:
+    shift = late_by(onsets, score.ticks_per_quarter)
+    if shift:
+        remarks.append(
+            f"everything stood {abs(shift)}/{score.ticks_per_quarter} of a quarter "
+            f"{'late' if shift > 0 else 'early'} (a grace note can do that): moved to the grid"
+        )
+    elif (stray := off_grid(onsets, score.ticks_per_quarter)) > LIVE_PLAYED:
         remarks.append(
             f"timing looks live-played: {stray:.0%} of the onsets are off the grid; "
             "quantise it in your DAW for better results"
         )
+    return shift
 
 
-def _piece(score: Any, tracks: list[Any], pedal: bool, remarks: list[str]) -> Piece:
+def _piece(score: Any, tracks: list[Any], shift: int, pedal: bool, remarks: list[str]) -> Piece:
+    def ticks(events: Iterable[Any]) -> list[tuple[int, Any]]:
+        """Return the events in order of time, each with its tick."""
+        return [
+            (int(snap(np.array([max(event.time - shift, 0)]), resolution)[0]), event)
+            for event in sorted(events, key=lambda event: int(event.time))
+        ]
+
     resolution = score.ticks_per_quarter
     notes: list[Note] = []
     for index, track in enumerate(tracks):
@@ -144,7 +157,7 @@ def _piece(score: Any, tracks: list[Any], pedal: bool, remarks: list[str]) -> Pi
         notes.extend(
             Note(start, duration, pitch, velocity, index)
             for start, duration, pitch, velocity in zip(
-                snap(starts, resolution).tolist(),
+                snap(np.maximum(starts - shift, 0), resolution).tolist(),
                 snap_durations(durations, resolution).tolist(),
                 columns["pitch"].tolist(),
                 columns["velocity"].tolist(),
@@ -152,8 +165,8 @@ def _piece(score: Any, tracks: list[Any], pedal: bool, remarks: list[str]) -> Pi
             )
         )
     meters = [
-        Meter(_tick(event, resolution), event.numerator, event.denominator)
-        for event in _in_order(score.time_signatures)
+        Meter(tick, event.numerator, event.denominator)
+        for tick, event in ticks(score.time_signatures)
     ]
     odd = [meter for meter in meters if not _is_whole(meter)]
     if odd:
@@ -163,25 +176,13 @@ def _piece(score: Any, tracks: list[Any], pedal: bool, remarks: list[str]) -> Pi
         notes,
         parts=[Part(track.name, track.program) for track in tracks],
         meters=[meter for meter in meters if _is_whole(meter)],
-        tempos=[
-            Tempo(_tick(event, resolution), event.mspq)
-            for event in _in_order(score.tempos)
-            if event.mspq > 0
-        ],
+        tempos=[Tempo(tick, event.mspq) for tick, event in ticks(score.tempos) if event.mspq > 0],
         keys=[
-            Key(_tick(event, resolution), event.key, event.tonality == 1)
-            for event in _in_order(score.key_signatures)
+            Key(tick, event.key, event.tonality == 1)
+            for tick, event in ticks(score.key_signatures)
             if -7 <= event.key <= 7
         ],
     )
-
-
-def _in_order(events: Iterable[Any]) -> list[Any]:
-    return sorted(events, key=lambda event: event.time)
-
-
-def _tick(event: Any, resolution: int) -> int:
-    return int(snap(np.array([max(event.time, 0)]), resolution)[0])
 
 
 def _is_whole(meter: Meter) -> bool:
