@@ -15,21 +15,25 @@ from typing import NamedTuple, NoReturn
 
 from hocket.errors import ScoreError
 from hocket.music.piece import DEFAULT_VELOCITY, TICKS_PER_QUARTER, Meter
+from hocket.scores.abc_fields import (
+    ALTERATIONS,
+    NO_SIGNS,
+    KeySign,
+    read_key,
+    read_meter,
+    read_shift,
+    read_tempo,
+    read_unit,
+)
 
 MAX_BARS = 50_000  # in a voice, as written
 _WHOLE = 4 * TICKS_PER_QUARTER
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_ALTERATIONS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
-_FIFTHS = "FCGDAEB"
-_MODES = {"": 0, "maj": 0, "ion": 0, "m": -3, "min": -3, "aeo": -3}
-_MODES |= {"mix": -1, "dor": -2, "phr": -4, "lyd": 1, "loc": -5, "exp": 0}
 _DYNAMICS = {"pppp": 10, "ppp": 20, "pp": 35, "p": 50, "mp": 65, "mf": DEFAULT_VELOCITY}
 _DYNAMICS |= {"f": 95, "ff": 110, "fff": 120, "ffff": 127}
 _REMARKS = {"w": "lyrics", "W": "lyrics", "s": "symbol lines", "P": "part order"}
 _REMARKS |= {"U": "user symbols", "m": "macros", "I": "instructions"}
-
-_CLEFS = ("treble", "bass", "alto", "tenor", "perc")
 
 _LENGTH = r"(?:[1-9]\d{0,3})?(?:/[1-9]\d{0,3}|/{0,6})"
 _PITCH = r"(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']{0,9}"
@@ -46,17 +50,6 @@ _TOKEN = re.compile(
     | (?P<notes>{_PITCH}|\[[^\]\[|]*\])(?P<length>{_LENGTH})(?P<tie>-?)""",
     re.VERBOSE,
 )
-
-
-class KeySign(NamedTuple):
-    """A key signature and what it does to each letter, in semitones."""
-
-    fifths: int
-    minor: bool
-    alterations: dict[str, int]
-
-
-_NO_SIGNS = KeySign(0, False, {})
 
 
 class Sound(NamedTuple):
@@ -98,7 +91,7 @@ class Voice:
     shift: int = 0  # semitones, from octave=, transpose= and clefs with +8 or -8
     meter: Meter | None = None  # None: free
     unit: Fraction | None = None  # of a whole note; None: as the metre says
-    key: KeySign = _NO_SIGNS
+    key: KeySign = NO_SIGNS
     velocity: int = DEFAULT_VELOCITY
     tempo: int | None = None  # of the header, microseconds per quarter
     bars: list[Bar] = field(default_factory=list)
@@ -119,36 +112,37 @@ class Voice:
     def set(self, letter: str, value: str) -> None:
         """Put the field `letter:value` in force; fields that carry no music do nothing."""
         bar = self.bars[-1] if self.bars else None
-        if letter == "M":
-            self.meter = self._meter(value)
-        elif letter == "L":
-            found = re.fullmatch(r"1(?:/([1-9]\d{0,2}))?", value)
-            if not found:
-                self.fail(f"L:{value} is no note length", "write it as L:1/8")
-            self.unit = Fraction(1, int(found[1] or 1))
-        elif letter == "K":
-            self._key(value)
-        elif letter == "Q":
-            tempo = self._tempo(value)
-            if bar is None:
-                self.tempo = tempo
-            elif tempo is not None:
-                bar.tempos.append((bar.layers[-1], tempo))
-        elif letter in _REMARKS:
-            self.remark(_REMARKS[letter])
+        try:
+            if letter == "M":
+                self.meter = read_meter(value)
+            elif letter == "L":
+                self.unit = read_unit(value)
+            elif letter == "K":
+                self.name_and_shift(value)
+                self.key = read_key(value) or self.key
+            elif letter == "Q":
+                self._tempo(read_tempo(value, self.unit_ticks / _WHOLE))
+            elif letter in _REMARKS:
+                self.remark(_REMARKS[letter])
+        except ValueError as error:
+            self.fail(*str(error).split("; ", 1))
         if bar is not None and bar.empty:
             bar.meter, bar.key = self.meter, self.key
 
     def name_and_shift(self, value: str) -> None:
         """Take name= and what moves the pitch from the text of a V: or K: field."""
         if named := re.search(r"\b(?:name|nm)=(?:\"([^\"]*)\"|(\S+))", value):
-            self.name = named[1] or named[2] or ""
-        value = re.sub(r'"[^"]*"', "", value)
-        numbers = re.findall(r"\b(octave|transpose)=([-+]?\d{1,2})\b", value)
-        clefs = re.findall(r"(?:treble|bass|alto|tenor)\d?([-+])8\b", value)
-        if numbers or clefs:
-            self.shift = sum(int(n) * (12 if word == "octave" else 1) for word, n in numbers)
-            self.shift += sum(12 if sign == "+" else -12 for sign in clefs)
+            self.name = named[1] or named[2] or self.name
+        shift = read_shift(value)
+        self.shift = self.shift if shift is None else shift
+
+    def _tempo(self, microseconds: int | None) -> None:
+        if microseconds is None:
+            self.remark("tempo words")
+        elif not self.bars:
+            self.tempo = microseconds
+        else:
+            self.bars[-1].tempos.append((self.bars[-1].layers[-1], microseconds))
 
     def read(self, text: str) -> None:
         """Read a piece of a music line."""
@@ -233,7 +227,7 @@ class Voice:
         place = text[len(mark) :]
         letter = place[0].upper()
         if mark:
-            alteration = self.accidentals[letter] = _ALTERATIONS[mark]
+            alteration = self.accidentals[letter] = ALTERATIONS[mark]
         elif letter in self.accidentals:
             alteration = self.accidentals[letter]
         else:
@@ -271,57 +265,6 @@ class Voice:
         ends = opens or closes or "||" in mark or "]" in mark
         self.bars.append(Bar(self.meter, self.key, frozenset() if ends else bar.endings, opens))
         self.carried, self.tied, self.accidentals, self.last = self.tied, {}, {}, None
-
-    def _meter(self, value: str) -> Meter | None:
-        if value in ("C", "C|", "none", ""):
-            return {"C": Meter(0, 4, 4), "C|": Meter(0, 2, 2)}.get(value)
-        found = re.fullmatch(r"\(?(\d{1,2}(?:\+\d{1,2})*)\)?/(1|2|4|8|16|32)", value)
-        if not found or not 1 <= (top := sum(map(int, found[1].split("+")))) <= 96:
-            self.fail(f"M:{value} is no metre", "write it as M:3/4")
-        return Meter(0, top, int(found[2]))
-
-    def _key(self, value: str) -> None:
-        self.name_and_shift(value)
-        if not value or value == "none" or value.startswith("H"):
-            self.key = _NO_SIGNS
-            if value.startswith("Hp"):
-                self.key = KeySign(2, False, {"F": 1, "C": 1})
-            return
-        found = re.match(r"([A-G])([#b]?)\s*([A-Za-z]*)(.*)", value)
-        if not found:
-            if "=" not in value and value.split("-")[0].split("+")[0] not in _CLEFS:
-                self.fail(f"K:{value} is no key", "write it as K:D or K:C#m")
-            return  # a clef only
-        mode = found[3].lower()[:3] if found[3] and not found[4].startswith("=") else ""
-        if found[3].lower() in _CLEFS:
-            mode = ""
-        fifths = _FIFTHS.index(found[1]) - 1 + 7 * {"#": 1, "b": -1, "": 0}[found[2]]
-        fifths += _MODES.get(mode, 99)
-        if abs(fifths) > 7:
-            self.fail(f"K:{value} is no key", "write it as K:D or K:C#m, with at most 7 signs")
-        fifths = 0 if mode == "exp" else fifths
-        signs = _FIFTHS[:fifths] if fifths >= 0 else _FIFTHS[fifths:]
-        alterations = dict.fromkeys(signs, 1 if fifths > 0 else -1)
-        for mark, letter in re.findall(r"(?<!\S)(\^{1,2}|_{1,2}|=)([A-Ga-g])", found[4]):
-            alterations[letter.upper()] = _ALTERATIONS[mark]
-        self.key = KeySign(fifths, mode in ("m", "min", "aeo"), alterations)
-
-    def _tempo(self, value: str) -> int | None:
-        bare = re.sub(r'"[^"]*"', "", value).strip()
-        if not bare:
-            self.remark("tempo words")
-            return None
-        beats = r"[1-9]\d?/[1-9]\d{0,2}"
-        found = re.fullmatch(
-            rf"(?:({beats}(?:\s+{beats})*)\s*=\s*)?(\d{{1,4}}(?:\.\d{{1,6}})?)", bare
-        )
-        if not found or not Fraction(found[2]):
-            self.fail(f"Q:{value} is no tempo", "write it as Q:1/4=66")
-        beat = sum(map(Fraction, found[1].split())) if found[1] else self.unit_ticks / _WHOLE
-        micros = round(60_000_000 / (Fraction(found[2]) * beat * 4))
-        if not 0 < micros < 2**24:  # what a MIDI tempo can hold
-            self.fail(f"Q:{value} is out of range", "use at least 4 quarters a minute")
-        return micros
 
 
 def _fraction(text: str) -> Fraction:
