@@ -14,9 +14,12 @@ Source: MusicXML 4.0 (W3C). A score in the timewise order is refused.
 from __future__ import annotations
 
 import base64
+import json
 import re
+import subprocess
+import sys
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from hocket.errors import ScoreError
@@ -28,6 +31,8 @@ from hocket.scores.signs import number, played, signs_in
 from hocket.scores.xmltree import parsed
 
 _SHAPES = ("breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th")
+_TIMEOUT_SECONDS = 60
+_INSTEAD = "export it again, or as MIDI"
 _ID = "hocket-measure-"  # verovio keeps our ids, with -rend2 behind them for a second time
 
 
@@ -54,7 +59,7 @@ def read_musicxml(data: bytes, name: str) -> tuple[Piece, tuple[str, ...]]:
     if next(root.iter("note"), None) is None:
         raise ScoreError(f"{name}: no notes in any part; export the score, not its layout")
     remarks = _prepared(parts)
-    midi, measure_starts = _rendered(tostring(root, encoding="unicode"), name)
+    midi, measure_starts = _rendered(tostring(root, encoding="utf-8"), name)
     piece, midi_remarks = read_midi(midi, name, pedal=False, notated=True)
     keys, meters, tempos = played(signs_in(parts), measure_starts)
     piece = Piece.of(
@@ -123,19 +128,27 @@ def _shaped(note: Element, divisions: Fraction) -> bool:
     return False
 
 
-def _rendered(xml: str, name: str) -> tuple[bytes, list[tuple[int, int]]]:
+def _rendered(xml: bytes, name: str) -> tuple[bytes, list[tuple[int, int]]]:
     """Return verovio's MIDI, and (index, start tick) of each measure in the order played."""
-    # Here, not above: loading verovio takes time that `hocket --help` should not.
-    import verovio
-
-    verovio.enableLog(verovio.LOG_OFF)
-    toolkit: Any = verovio.toolkit()
-    if not toolkit.loadData(xml):
-        raise ScoreError(f"{name}: verovio cannot read this score; export it again, or as MIDI")
-    midi = base64.b64decode(toolkit.renderToMIDI())
+    # -P, or the folder of the program would be searched for modules, and abc.py found for abc.
+    command = [sys.executable, "-P", str(Path(__file__).with_name("rendering.py"))]
+    try:
+        done = subprocess.run(command, input=xml, capture_output=True, timeout=_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise ScoreError(
+            f"{name}: verovio found no end to this score in {_TIMEOUT_SECONDS} seconds; {_INSTEAD}"
+        ) from error
+    except OSError as error:
+        raise ScoreError(
+            f"{name}: verovio cannot be started ({error.strerror}); {_INSTEAD}"
+        ) from error
+    if done.returncode:
+        how = "cannot read" if done.returncode == 1 else "crashed on"
+        raise ScoreError(f"{name}: verovio {how} this score, which may be damaged; {_INSTEAD}")
+    answer = json.loads(done.stdout)
     starts: list[tuple[int, int]] = []
-    for event in toolkit.renderToTimemap({"includeMeasures": True}):
+    for event in answer["timemap"]:
         found = re.match(rf"{_ID}(\d+)", event.get("measureOn", ""))
         if found:
             starts.append((int(found[1]), round(event["qstamp"] * TICKS_PER_QUARTER)))
-    return midi, starts
+    return base64.b64decode(answer["midi"]), starts

@@ -123,7 +123,7 @@ def _meters(attributes: Element, tick: int) -> list[Sign]:
     for beats, beat_type in zip(time.findall("beats"), time.findall("beat-type"), strict=False):
         count = sum(_whole(each) or 0 for each in (beats.text or "").split("+"))
         unit = _whole(beat_type.text) or 0
-        if count <= 0 or unit not in (1, 2, 4, 8, 16, 32):
+        if not 0 < count < 256 or unit not in (1, 2, 4, 8, 16, 32):
             return []  # senza misura, or nothing a bar could be made of
         total += Fraction(count, unit)
         denominator = max(denominator, unit)
