@@ -1,8 +1,9 @@
-"""What MusicXML says arrives: notes, ties, tuplets, chords, signs, pick-ups, repeats; or one line."""
+"""What MusicXML says arrives: notes, ties, tuplets, signs, pick-ups, repeats; or else one line."""
 
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -138,7 +139,8 @@ def test_transposing_instruments_sound_and_their_key_too() -> None:
 
 def test_notes_without_a_type_get_one() -> None:
     body = "".join(_note(pitch, length, kind="") for pitch, length in (("C5", 6), ("D5", 2)))
-    triplet = "".join(_note(pitch, 8, _TRIPLET, "") for pitch in ("E5", "F5", "G5"))
+    twelve = "<attributes><divisions>12</divisions></attributes>"
+    triplet = twelve + "".join(_note(pitch, 16, _TRIPLET, "") for pitch in ("E5", "F5", "G5"))
     piece = _read([_signs(beats="2") + body, _signs(beats="4") + triplet])
     assert [note[:2] for note in _heard(piece)] == [
         (0, 36),
@@ -157,6 +159,12 @@ def test_what_is_left_out_is_said() -> None:
     assert _heard(piece)[0] == (0, 48, 72)
     assert remarks[0] == "slashed grace notes left out: 1"
     assert remarks[1].startswith("1 notes have no note type")
+
+
+def test_a_measure_that_plays_at_another_length_is_said() -> None:
+    wrong = _note("C5", 4, kind="whole")  # a quarter to the player, a whole note to the eye
+    _, remarks = read_musicxml(_score([_signs() + wrong, _note("C5", 16)]), "a.xml")
+    assert remarks[0].startswith("1 measures play longer or shorter")
 
 
 def test_utf_16_and_mxl_are_read(tmp_path: Path) -> None:
@@ -212,7 +220,7 @@ def test_deep_long_and_silent_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mxl, "MAX_MEMBERS", -1)
     packed = io.BytesIO()
     zipfile.ZipFile(packed, "w").close()
-    with pytest.raises(ScoreError, match="damaged|not MusicXML"):
+    with pytest.raises(ScoreError, match=r"damaged|not MusicXML"):
         read_musicxml(packed.getvalue(), "a.mxl")
 
 
@@ -220,5 +228,5 @@ def test_a_score_that_verovio_crashes_on_or_never_ends(monkeypatch: pytest.Monke
     endless = _score([_signs(unit=-1) + _note("C5", 16), _note("C5", 16)])
     monkeypatch.setattr(musicxml, "_TIMEOUT_SECONDS", 2)
     assert "verovio" in _refused(endless)
-    monkeypatch.setattr(musicxml.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert "cannot be started" in _refused(_score([_signs() + _note("C5", 16)]))

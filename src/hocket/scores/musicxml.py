@@ -5,8 +5,8 @@ Surprising decision: repeats are played out, as verovio does it, so that a theme
 What gets lost on the way: dynamics and articulation (every note has verovio's velocity of 90),
 arpeggios, tremolos and ornaments as they sound (the written note stays), slashed grace notes and
 percussion (a remark says so), and lyrics and layout, which a Piece has no place for. An unslashed
-grace note takes its written time from the note after it. Where a note says how long it sounds but
-not its shape, the shape is worked out here, for verovio counts with shapes.
+grace note takes its written time from the note after it. A measure that verovio plays at another
+length than is written has a remark.
 
 Source: MusicXML 4.0 (W3C). A score in the timewise order is refused.
 """
@@ -19,18 +19,19 @@ import re
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element, tostring
 
 from hocket.errors import ScoreError
 from hocket.music.piece import TICKS_PER_QUARTER, Piece
 from hocket.scores.files import beginning
 from hocket.scores.midi import read_midi
 from hocket.scores.mxl import MAX_XML_BYTES, unpacked
-from hocket.scores.signs import number, played, signs_in
+from hocket.scores.shapes import prepare
+from hocket.scores.signs import lengths_in, number, played, signs_in
 from hocket.scores.xmltree import parsed
 
-_SHAPES = ("breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th")
 _TIMEOUT_SECONDS = 60
 _INSTEAD = "export it again, or as MIDI"
 _ID = "hocket-measure-"  # verovio keeps our ids, with -rend2 behind them for a second time
@@ -60,6 +61,7 @@ def read_musicxml(data: bytes, name: str) -> tuple[Piece, tuple[str, ...]]:
         raise ScoreError(f"{name}: no notes in any part; export the score, not its layout")
     remarks = _prepared(parts)
     midi, measure_starts = _rendered(tostring(root, encoding="utf-8"), name)
+    remarks += _misplayed(lengths_in(parts), measure_starts)
     piece, midi_remarks = read_midi(midi, name, pedal=False, notated=True)
     keys, meters, tempos = played(signs_in(parts), measure_starts)
     piece = Piece.of(
@@ -79,23 +81,16 @@ def _title(root: Element) -> str:
 
 
 def _prepared(parts: list[Element]) -> list[str]:
-    """Give the measures ids and the notes shapes, and take slashed grace notes out."""
+    """Make the score one that verovio plays right, in place; return remarks on what changed."""
     graces = shapeless = 0
     for part in parts:
         divisions = Fraction(1)
         for index, measure in enumerate(part.iter("measure")):
             measure.set("id", f"{_ID}{index}")
-            for element in list(measure):
-                if element.tag == "attributes":
-                    divisions = number(element.findtext("divisions")) or divisions
-                if element.tag != "note":
-                    continue
-                grace = element.find("grace")
-                if grace is not None and grace.get("slash") == "yes":
-                    measure.remove(element)
-                    graces += 1
-                elif grace is None and element.find("type") is None:
-                    shapeless += not _shaped(element, divisions)
+            without, odd = prepare(measure, divisions)
+            graces, shapeless = graces + without, shapeless + odd
+            for said in measure.iterfind("attributes/divisions"):
+                divisions = number(said.text) or divisions
     remarks = []
     if graces:
         remarks.append(f"slashed grace notes left out: {graces}")
@@ -107,25 +102,19 @@ def _prepared(parts: list[Element]) -> list[str]:
     return remarks
 
 
-def _shaped(note: Element, divisions: Fraction) -> bool:
-    """Add the <type>, and dots, that the <duration> says; False where no single shape has it."""
-    rest = note.find("rest")
-    if rest is not None and rest.get("measure") == "yes":
-        return True
-    quarters = (number(note.findtext("duration")) or Fraction(0)) / divisions
-    ratio = note.find("time-modification")
-    if ratio is not None:
-        actual = number(ratio.findtext("actual-notes")) or Fraction(1)
-        normal = number(ratio.findtext("normal-notes")) or Fraction(1)
-        quarters *= actual / normal
-    for power, shape in enumerate(_SHAPES):
-        for dots in range(3):
-            if quarters == Fraction(8, 2**power) * (2 - Fraction(1, 2**dots)):
-                SubElement(note, "type").text = shape
-                for _ in range(dots):
-                    SubElement(note, "dot")
-                return True
-    return False
+def _misplayed(lengths: list[int], starts: list[tuple[int, int]]) -> list[str]:
+    """Remark on the measures that verovio plays longer or shorter than they are written."""
+    wrong = {
+        index + 1
+        for (index, start), (_, following) in pairwise(starts)
+        if index < len(lengths) and abs(following - start - lengths[index]) > 1
+    }
+    if not wrong:
+        return []
+    return [
+        f"{len(wrong)} measures play longer or shorter than their notes say (first: measure "
+        f"{min(wrong)}); export the score as MIDI if that sounds wrong"
+    ]
 
 
 def _rendered(xml: bytes, name: str) -> tuple[bytes, list[tuple[int, int]]]:

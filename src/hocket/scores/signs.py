@@ -42,14 +42,14 @@ def signs_in(parts: Sequence[Element]) -> list[list[Sign]]:
     """
     measures: list[list[Sign]] = []
     for place, part in enumerate(parts):
-        divisions, chromatic = 1, 0
+        divisions, chromatic = Fraction(1), 0
         for index, measure in enumerate(part.iter("measure")):
             if index == len(measures):
                 measures.append([])
             cursor = Fraction(0)
             for element in measure:
                 if element.tag == "attributes":
-                    divisions = _whole(element.findtext("divisions")) or divisions
+                    divisions = number(element.findtext("divisions")) or divisions
                     transpose = element.find("transpose/chromatic")
                     chromatic = chromatic if transpose is None else _whole(transpose.text) or 0
                     if place == 0:
@@ -61,6 +61,25 @@ def signs_in(parts: Sequence[Element]) -> list[list[Sign]]:
                 elif element.tag in ("note", "forward", "backup"):
                     cursor += _advance(element, divisions)
     return measures
+
+
+def lengths_in(parts: Sequence[Element]) -> list[int]:
+    """Return how long each measure is by the durations of its notes and rests, in ticks."""
+    lengths: list[int] = []
+    for part in parts:
+        divisions = Fraction(1)
+        for index, measure in enumerate(part.iter("measure")):
+            cursor = longest = Fraction(0)
+            for element in measure:
+                if element.tag == "attributes":
+                    divisions = number(element.findtext("divisions")) or divisions
+                elif element.tag in ("note", "forward", "backup"):
+                    cursor += _advance(element, divisions)
+                    longest = max(longest, cursor)
+            if index == len(lengths):
+                lengths.append(0)
+            lengths[index] = max(lengths[index], _tick(longest))
+    return lengths
 
 
 def played(measures: Sequence[Sequence[Sign]], order: Sequence[tuple[int, int]]) -> Signs:
@@ -153,7 +172,7 @@ def _tempo(quarters_per_minute: Fraction, tick: int) -> list[Sign]:
     return [Tempo(tick, microseconds)] if _FASTEST <= microseconds <= _SLOWEST else []
 
 
-def _advance(element: Element, divisions: int) -> Fraction:
+def _advance(element: Element, divisions: Fraction) -> Fraction:
     if element.find("chord") is not None:
         return Fraction(0)
     duration = (number(element.findtext("duration")) or Fraction(0)) / divisions
