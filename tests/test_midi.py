@@ -23,9 +23,10 @@ from hocket.scores.midi import midi_bytes, read_midi
 
 _BASE = Path(__file__).parents[1].parent / "shared" / "data" / "base.tar.xz"
 
-_on_grid = st.integers(0, 2_000).filter(lambda tick: tick % 2 == 0 or tick % 3 == 0)
+_on_grid = st.integers(0, 900).map(lambda n: 2 * n) | st.integers(0, 600).map(lambda n: 3 * n)
+_length = st.integers(1, 900).map(lambda n: 2 * n) | st.integers(1, 600).map(lambda n: 3 * n)
 _text = st.text(st.characters(exclude_categories=["C"]), max_size=20)
-_note = st.tuples(_on_grid, _on_grid.filter(bool), st.integers(0, 127), st.integers(1, 127))
+_note = st.tuples(_on_grid, _length, st.integers(0, 127), st.integers(1, 127))
 
 
 @st.composite
