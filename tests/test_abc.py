@@ -232,6 +232,8 @@ def test_bars_that_do_not_fill_the_metre_are_named() -> None:
         ("K:C\n>C|", "test.abc: bar 1, voice 1: > without a note before it"),
         ("K:C\nc'''''|", "test.abc: bar 1, voice 1: c''''' is outside the range of MIDI"),
         ("K:C\n[C(E]|", "test.abc: bar 1, voice 1: cannot read the chord '[C(E]'"),
+        ("K:C\n" + "".join(f"V:{n}\nC|\n" for n in range(65)), "test.abc: more than 64 voices"),
+        ("K:C\nC/997C/991C/983|", "test.abc: bar 1, voice 1: lengths too odd to add up"),
         ("K:C\n" + " " * MAX_CHARS, f"test.abc: more than {MAX_CHARS} characters; split the file"),
     ],
 )

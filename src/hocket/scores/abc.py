@@ -21,6 +21,7 @@ from hocket.music.piece import Key, Meter, Note, Part, Piece, Tempo
 from hocket.scores.abc_voice import Bar, Voice
 
 MAX_CHARS = 1_000_000
+MAX_VOICES = 64
 MAX_NOTES = 500_000  # after playing the repeats
 
 
@@ -54,6 +55,8 @@ def _read_lines(text: str, name: str, remarks: dict[str, None]) -> tuple[str, li
     def voice(spec: str) -> Voice:
         label = (spec.split() or ["1"])[0]
         if label not in voices:
+            if len(voices) >= MAX_VOICES:
+                raise ScoreError(f"{name}: more than {MAX_VOICES} voices; split the file")
             fresh = voices[label] = Voice(name, remarks, label, label if spec else Part().name)
             for letter, value in fields:
                 fresh.set(letter, value)

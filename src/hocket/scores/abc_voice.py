@@ -207,6 +207,8 @@ class Voice:
 
     def _advance(self, ticks: Fraction, first: int) -> None:
         self.bars[-1].layers[-1] += ticks
+        if self.bars[-1].layers[-1].denominator > 10**6:  # keeps hostile files from growing numbers
+            self.fail("lengths too odd to add up", "use whole ticks, 24 a quarter")
         self.last = (first, ticks)
 
     def _notes(self, text: str, length: str, tie: bool) -> None:
