@@ -51,8 +51,10 @@ class TrainingConfig:
     check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
     patience: int = knob(8, "looks without a better held-out loss before learning stops", 1)
     max_steps: int = knob(1500, "optimizer steps at most; the learning rate falls until then", 1)
+    hockets: float = knob(0.4, "share of sequences in which bars of the themes take turns", 0, 1)
+    hocket_pieces: int = knob(64, "different pieces made of the themes' bars in turn", 0, 10_000)
     rebar: float = knob(0.5, "share of sequences barred in another theme's metre", 0, 1)
-    blend: float = knob(0.3, "share of sequences that see an even mix instead of their theme", 0, 1)
+    blend: float = knob(0.15, "share of sequences that see an even mix instead of their theme", 0, 1)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class GenerationConfig:
     takes: int = knob(4, "takes to write, all in one batch", 1, 1024)
     bars: int = knob(32, "length of a take in bars, its opening included", 1, 1000)
     mix: float = knob(0.5, "weight of the first theme, the others share the rest; 0 to 1", 0, 1)
+    turns: int = knob(
+        4, "bars after which the themes take turns at an even mix; 0 for one steady mix", 0, 64
+    )
     temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
     top_p: float = knob(0.98, "sample from the likeliest events that hold this probability", 0.01, 1)
     top_k: int | None = knob(None, "sample from the k likeliest events", 1)

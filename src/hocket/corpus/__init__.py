@@ -2,14 +2,14 @@
 
 from hocket.corpus.augment import transpositions
 from hocket.corpus.batches import Batch, held_out_batch, training_batch
-from hocket.corpus.store import Corpus, build, main_meter, rebarred
+from hocket.corpus.store import Corpus, Kind, build, rebarred
 
 __all__ = [
     "Batch",
     "Corpus",
+    "Kind",
     "build",
     "held_out_batch",
-    "main_meter",
     "rebarred",
     "training_batch",
     "transpositions",

@@ -1,20 +1,21 @@
 """A corpus to batches, by number: batch k is a pure function of (corpus, settings, rng, k).
 
 That makes resuming trivial: a run that stopped after step k goes on with batch k + 1. A sequence is
-drawn once for a chain of windows: theme first (all themes alike, however long), then its barring,
-transposition and starting point; the LSTM state is carried along the chain and fresh at its start.
+drawn once for a chain of windows: a hocket or a theme (all alike,
+however long), then barring, transposition and starting point; the LSTM state is carried along the chain and fresh at its start.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import TrainingConfig
 from hocket.corpus.augment import transpose_ids, transpose_sounding
-from hocket.corpus.store import Corpus
+from hocket.corpus.store import Corpus, Kind
 from hocket.tokens import Features
 
 IGNORED = -100
@@ -32,7 +33,7 @@ class Batch:
     features: Features
     """sounding (B, T, 88), place (B, T, 3)"""
     mix: NDArray[np.float32]
-    """(B, M): the weights of the themes that each sequence sees."""
+    """(B, T, M): the weights of the themes of the next event."""
     fresh: bool
     """The sequences begin here: the LSTM state before them is zero."""
 
@@ -47,6 +48,13 @@ class _Draw:
     blended: bool
 
 
+class _Row(NamedTuple):
+    inputs: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    features: Features
+    mix: NDArray[np.float32]
+
+
 def training_batch(corpus: Corpus, config: TrainingConfig, rng: int, step: int) -> Batch:
     """Return the batch of an optimizer step; held-out bars and padding are not targets."""
     chain, window = divmod(step, config.windows)
@@ -55,25 +63,21 @@ def training_batch(corpus: Corpus, config: TrainingConfig, rng: int, step: int) 
         _row(corpus, draw, draw.start + window * config.window, config.window, learn_held_out=False)
         for draw in draws
     ]
-    return _stack(corpus, rows, draws, fresh=window == 0)
+    return _stack(rows, fresh=window == 0)
 
 
 def held_out_batch(corpus: Corpus) -> Batch:
     """Return every piece whole in its own metre and key, with only the held-out bars as targets."""
-    pieces = np.flatnonzero(corpus.native)
+    pieces = np.flatnonzero(corpus.kind == Kind.NATIVE)
     draws = [_Draw(int(piece), int(corpus.bounds[piece]), 0, False) for piece in pieces]
     longest = int((corpus.bounds[pieces + 1] - corpus.bounds[pieces]).max()) - 1
     rows = [_row(corpus, draw, draw.start, longest, learn_held_out=True) for draw in draws]
-    return _stack(corpus, rows, draws, fresh=True)
+    return _stack(rows, fresh=True)
 
 
 def _draw(corpus: Corpus, config: TrainingConfig, rng: int, chain: int, row: int) -> _Draw:
     random = np.random.default_rng((rng, chain, row))
-    theme = random.integers(corpus.theme_count)
-    borrowed = np.flatnonzero((corpus.theme == theme) & ~corpus.native)
-    own = np.flatnonzero((corpus.theme == theme) & corpus.native)
-    use_borrowed = random.random() < config.rebar and len(borrowed)
-    piece = int(random.choice(borrowed if use_borrowed else own))
+    piece = int(random.choice(_choices(corpus, config, random)))
     begin, end = (int(b) for b in corpus.bounds[piece : piece + 2])
     # A quarter of the sequences begin with START, as takes do; the others anywhere, some before the
     # beginning, so that the first and last events are seen as often as those in the middle.
@@ -86,9 +90,23 @@ def _draw(corpus: Corpus, config: TrainingConfig, rng: int, chain: int, row: int
     )
 
 
+def _choices(
+    corpus: Corpus, config: TrainingConfig, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the pieces that one sequence is drawn from, all alike."""
+    hockets = np.flatnonzero(corpus.kind == Kind.HOCKET)
+    if random.random() < config.hockets and len(hockets):
+        return hockets
+    theme = corpus.theme[corpus.bounds[:-1]] == random.integers(corpus.theme_count)
+    borrowed = np.flatnonzero(theme & (corpus.kind == Kind.REBARRED))
+    if random.random() < config.rebar and len(borrowed):
+        return borrowed
+    return np.flatnonzero(theme & (corpus.kind == Kind.NATIVE))
+
+
 def _row(
     corpus: Corpus, draw: _Draw, start: int, length: int, *, learn_held_out: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Features]:
+) -> _Row:
     end = int(corpus.bounds[draw.piece + 1])
     here = np.arange(start, start + length)
     inside = here + 1 < end
@@ -99,27 +117,21 @@ def _row(
     features = Features(
         transpose_sounding(corpus.features.sounding[here], draw.shift), corpus.features.place[here]
     )
-    return inputs, np.where(learned, following, IGNORED), features
-
-
-def _stack(
-    corpus: Corpus,
-    rows: list[tuple[NDArray[np.int64], NDArray[np.int64], Features]],
-    draws: list[_Draw],
-    *,
-    fresh: bool,
-) -> Batch:
     count = corpus.theme_count
-    mix = np.zeros((len(draws), count), np.float32)
-    for row, draw in enumerate(draws):
-        mix[row] = 1 / count if draw.blended else np.arange(count) == corpus.theme[draw.piece]
-    inputs, targets, features = zip(*rows, strict=True)
+    mix = np.eye(count, dtype=np.float32)[corpus.theme[here + 1]]
+    if draw.blended:
+        mix = np.full_like(mix, 1 / count)
+    return _Row(inputs, np.where(learned, following, IGNORED), features, mix)
+
+
+def _stack(rows: list[_Row], *, fresh: bool) -> Batch:
     return Batch(
-        np.stack(inputs),
-        np.stack(targets),
+        np.stack([row.inputs for row in rows]),
+        np.stack([row.targets for row in rows]),
         Features(
-            np.stack([f.sounding for f in features]), np.stack([f.place for f in features])
+            np.stack([row.features.sounding for row in rows]),
+            np.stack([row.features.place for row in rows]),
         ),
-        mix,
+        np.stack([row.mix for row in rows]),
         fresh,
     )

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.corpus.augment import transpositions
+from hocket.corpus.hockets import hockets
 from hocket.music import Meter, Piece
 from hocket.tokens import GRAMMAR, Features, Grammar
 from hocket.tokens.vocab import VOCAB
 
 
+class Kind(IntEnum):
+    """What a piece of a corpus is."""
+
+    NATIVE = 0
+    """A theme in its own metre."""
+    REBARRED = 1
+    """A theme barred in another theme's metre."""
+    HOCKET = 2
+    """Bars of several themes in turn."""
+
+
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """N events of P pieces. A piece barred in several metres stands there once for each."""
+    """N events of P pieces: each theme in each theme's metre, then hockets."""
 
     ids: NDArray[np.uint16]
     """(N) events, piece after piece."""
     bounds: NDArray[np.int64]
     """(P + 1): piece p is `ids[bounds[p]:bounds[p + 1]]`."""
     theme: NDArray[np.uint16]
-    """(P): the theme a piece belongs to."""
-    native: NDArray[np.bool_]
-    """(P): the piece stands in its own metre, not in a borrowed one."""
+    """(N): the theme an event belongs to; in a hocket it changes along the piece."""
+    kind: NDArray[np.uint8]
+    """(P): a `Kind`."""
     held_out: NDArray[np.bool_]
     """(N): the event lies in a bar kept from learning."""
     features: Features
@@ -44,16 +57,6 @@ class Corpus:
 def rebarred(piece: Piece, meter: Meter) -> Piece:
     """Return the piece with its bar lines drawn in one other metre from the start."""
     return replace(piece, meters=(meter._replace(tick=0),))
-
-
-def main_meter(piece: Piece) -> Meter:
-    """Return the metre that most of a piece's ticks stand in, placed at tick 0."""
-    lengths: dict[tuple[int, int], int] = {}
-    for meter, following in zip(piece.meters, (*piece.meters[1:], None), strict=True):
-        stop = piece.end if following is None else min(following.tick, piece.end)
-        signature = (meter.numerator, meter.denominator)
-        lengths[signature] = lengths.get(signature, 0) + max(stop - meter.tick, 0)
-    return Meter(0, *max(lengths, key=lambda signature: lengths[signature]))
 
 
 def held_out_bars(piece: Piece, share: float, rng: np.random.Generator) -> list[range]:
@@ -76,43 +79,59 @@ def build(
     themes: Sequence[Piece],
     *,
     held_out: float = 0.0,
+    hocket_count: int = 0,
     rng: int = 0,
     grammar: Grammar = GRAMMAR,
 ) -> Corpus:
-    """Encode each theme in its own metre and in each other theme's; hold bars out of all of them."""
-    meters = [main_meter(theme) for theme in themes]
-    ids: list[NDArray[np.uint16]] = []
-    theme_of: list[int] = []
-    native: list[bool] = []
-    held: list[NDArray[np.bool_]] = []
-    features: list[Features] = []
-    shifts: list[range] = []
-    for number, theme in enumerate(themes):
-        simple = grammar.simplify(theme)
-        away = held_out_bars(simple, held_out, np.random.default_rng((rng, number)))
-        others = dict.fromkeys(m for m in meters if m != meters[number])
-        for piece in (simple, *(rebarred(simple, meter) for meter in others)):
-            events = grammar.encode(piece)
-            tick = ticks_before(events)
-            ids.append(events)
-            theme_of.append(number)
-            native.append(piece is simple)
-            held.append(np.any([(tick >= r.start) & (tick < r.stop) for r in away] or [tick < 0], 0))
-            features.append(grammar.trace(events))
-            shifts.append(transpositions(simple))
+    """Encode each theme in each theme's metre, and hockets of all; hold bars out of everything."""
+    simple = [grammar.simplify(theme) for theme in themes]
+    meters = [theme.main_meter for theme in simple]
+    away = [
+        held_out_bars(theme, held_out, np.random.default_rng((rng, number)))
+        for number, theme in enumerate(simple)
+    ]
+    entries: list[_Entry] = []
+    for number, theme in enumerate(simple):
+        entries.append(_Entry(Kind.NATIVE, theme, [(0, number)], away[number]))
+        for meter in dict.fromkeys(m for m in meters if m != meters[number]):
+            entries.append(
+                _Entry(Kind.REBARRED, rebarred(theme, meter), [(0, number)], away[number])
+            )
+    for piece, turns in hockets(simple, away, hocket_count, np.random.default_rng((rng, 0xB0C))):
+        entries.append(_Entry(Kind.HOCKET, piece, turns, []))
+    ids = [grammar.encode(entry.piece) for entry in entries]
+    ticks = [ticks_before(events) for events in ids]
+    features = [grammar.trace(events) for events in ids]
+    held = [
+        np.any([(tick >= r.start) & (tick < r.stop) for r in e.held_out] or [tick < 0], axis=0)
+        for e, tick in zip(entries, ticks, strict=True)
+    ]
     return Corpus(
         ids=np.concatenate(ids),
         bounds=np.cumsum([0, *map(len, ids)]),
-        theme=np.array(theme_of, np.uint16),
-        native=np.array(native),
+        theme=np.concatenate([e.theme_at(tick) for e, tick in zip(entries, ticks, strict=True)]),
+        kind=np.array([entry.kind for entry in entries], np.uint8),
         held_out=np.concatenate(held),
         features=Features(
             np.concatenate([f.sounding for f in features]),
             np.concatenate([f.place for f in features]),
         ),
-        shifts=tuple(shifts),
+        shifts=tuple(transpositions(entry.piece) for entry in entries),
         fingerprint=grammar.vocab.fingerprint,
     )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    kind: Kind
+    piece: Piece
+    turns: list[tuple[int, int]]
+    """(tick, theme): from when on which theme is heard."""
+    held_out: list[range]
+
+    def theme_at(self, ticks: NDArray[np.int64]) -> NDArray[np.uint16]:
+        starts, themes = np.array(self.turns).T
+        return themes[np.searchsorted(starts, ticks, side="right") - 1].astype(np.uint16)
 
 
 def ticks_before(ids: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -60,7 +60,8 @@ class Network(nn.Module):
     ) -> tuple[Tensor, LstmState]:
         """Return logits (B, T, V) and the state after T events.
 
-        events int64 (B, T); sounding float (B, T, 88); place int64 (B, T, 3); mix float (B, M).
+        events int64 (B, T); sounding float (B, T, 88); place int64 (B, T, 3);
+        mix float (B, T, M): the weights of the themes for the next event.
         """
         inputs = [self.event(events)]
         if self.config.sounding:
@@ -68,7 +69,7 @@ class Network(nn.Module):
         if self.config.place:
             inputs.extend(table(place[..., i]) for i, table in enumerate(self.place))
         if self.config.themes:
-            inputs.append(self.theme(mix)[:, None].expand(-1, events.shape[1], -1))
+            inputs.append(self.theme(mix))
         hidden = torch.cat(inputs, dim=-1)
         after: LstmState = []
         for lstm, before in zip(self.lstms, state, strict=True):

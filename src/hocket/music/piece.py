@@ -115,6 +115,16 @@ class Piece:
         """The tick at which the last note ends; 0 if there is none."""
         return max((note.start + note.duration for note in self.notes), default=0)
 
+    @property
+    def main_meter(self) -> Meter:
+        """The metre that most of the piece stands in, placed at tick 0."""
+        lengths: dict[tuple[int, int], int] = {}
+        for meter, following in zip(self.meters, (*self.meters[1:], None), strict=True):
+            stop = self.end if following is None else min(following.tick, self.end)
+            signature = (meter.numerator, meter.denominator)
+            lengths[signature] = lengths.get(signature, 0) + max(stop - meter.tick, 0)
+        return Meter(0, *max(lengths, key=lambda signature: lengths[signature]))
+
     def bars(self) -> tuple[range, ...]:
         """Return the bars up to the end of the piece, as ranges of ticks.
 
@@ -131,6 +141,16 @@ class Piece:
                 for start in range(meter.tick, stop, meter.bar_ticks)
             )
         return tuple(bars)
+
+    def excerpt(self, ticks: range) -> tuple[Note, ...]:
+        """Return the notes that begin in a range of ticks, cut at its end and moved to begin at 0."""
+        return tuple(
+            note._replace(
+                start=note.start - ticks.start, duration=min(note.end, ticks.stop) - note.start
+            )
+            for note in self.notes
+            if ticks.start <= note.start < ticks.stop
+        )
 
     def transposed(self, semitones: int) -> Piece:
         """Return the piece `semitones` higher, its key signatures moved along."""

@@ -7,11 +7,11 @@ Surprising decision: a key is `piece.Key` (sharps or flats, and the mode), not a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import sqrt
 
 from hocket.errors import ConfigError
-from hocket.music.piece import Key, Note
+from hocket.music.piece import Key, Note, Piece
 
 SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
@@ -77,6 +77,22 @@ def tonic(key: Key) -> int:
 def scale(key: Key) -> int:
     """Return the key's diatonic scale (natural minor if minor) as a mask of pitch classes."""
     return SCALES[7 * key.fifths % 12]
+
+
+def moved_to(theme: Piece, own: Key, wanted: Key) -> Piece:
+    """Return the theme moved to the scale of `wanted` by the smallest interval (6 down, 5 up).
+
+    Relative keys share a scale: a theme in C sharp minor goes to B minor to agree with D major.
+    """
+    return theme.transposed((7 * (wanted.fifths - own.fifths) + 6) % 12 - 6)
+
+
+def agreeing(themes: Sequence[Piece], wanted: Key | None = None) -> list[Piece]:
+    """Return the themes moved to agree in key: to `wanted`, or to the first theme's estimated key."""
+    keys = [estimate_key(theme.notes) for theme in themes]
+    return [
+        moved_to(theme, own, wanted or keys[0]) for theme, own in zip(themes, keys, strict=True)
+    ]
 
 
 def best_scale(pitches: Iterable[int]) -> tuple[int, float]:

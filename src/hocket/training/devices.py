@@ -1,21 +1,53 @@
-"""Where training runs: the GPU if torch sees one, else the processor."""
+"""Where training runs: the GPU if torch sees one, else the processor with as many threads as pay.
+
+On a busy machine two threads can be many times slower than one, since each waits for the other at
+every small product. The threads do not change a result's bits (a test compares them), so the choice
+may follow the moment: it is probed again and again while the steps go on.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 
 import torch
 
 MOST_THREADS = 4
-"""More threads gain little on networks this small, and lose much on a busy machine."""
+"""More threads gain little on networks this small."""
+PROBE_EVERY = 60
+PROBE_STEPS = 2
 
 
 def choose_device() -> torch.device:
-    """Return the device to train on; on a processor also settle the number of threads.
+    """Return the device to train on."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    The number is a rule, not a probe: it decides the order of sums, hence the bits of a result.
-    """
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    torch.set_num_threads(min(os.cpu_count() or 1, MOST_THREADS))
-    return torch.device("cpu")
+
+class Threads:
+    """Chooses torch's threads: probes one against all, then keeps the faster for a while."""
+
+    def __init__(self) -> None:
+        self._choices = sorted({1, min(os.cpu_count() or 1, MOST_THREADS)})
+        self._step = 0
+        self._seconds = dict.fromkeys(self._choices, 0.0)
+        self._began = time.monotonic()
+
+    def next_step(self) -> None:
+        """Settle the threads of the step that begins now, and time the one that ended."""
+        if len(self._choices) == 1:
+            torch.set_num_threads(1)
+            return
+        now, place = time.monotonic(), self._step % PROBE_EVERY
+        if 0 < place <= PROBE_STEPS * len(self._choices):
+            self._seconds[self._probed(place - 1)] += now - self._began
+        if place == 0:
+            self._seconds = dict.fromkeys(self._choices, 0.0)
+        if place < PROBE_STEPS * len(self._choices):
+            torch.set_num_threads(self._probed(place))
+        elif place == PROBE_STEPS * len(self._choices):
+            torch.set_num_threads(min(self._choices, key=lambda n: self._seconds[n]))
+        self._step += 1
+        self._began = time.monotonic()
+
+    def _probed(self, place: int) -> int:
+        return self._choices[place // PROBE_STEPS]

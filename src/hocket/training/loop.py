@@ -22,7 +22,7 @@ from hocket.corpus import Batch, Corpus, held_out_batch, training_batch
 from hocket.corpus.batches import IGNORED
 from hocket.model.network import LstmState, Network
 from hocket.training.checkpoint import Checkpoint, Look, Position
-from hocket.training.devices import choose_device
+from hocket.training.devices import Threads, choose_device
 
 WARMUP_STEPS = 20
 CLIP_NORM = 1.0
@@ -115,7 +115,7 @@ class _Run:
     ) -> None:
         self.corpus, self.config = corpus, config
         self.settings = settings_fingerprint(config, corpus)
-        self.device = choose_device()
+        self.device, self.threads = choose_device(), Threads()
         torch.manual_seed(config.rng)
         self.network = Network(config.model, vocab_size, corpus.theme_count).to(self.device)
         self.parameters = dict(self.network.named_parameters())
@@ -137,6 +137,7 @@ class _Run:
 
     def step(self) -> None:
         """Take one optimizer step on the next batch."""
+        self.threads.next_step()
         training, step = self.config.training, self.position.step
         for group in self.optimizer.param_groups:
             group["lr"] = _learning_rate(step, training.learning_rate, training.max_steps)
@@ -150,7 +151,7 @@ class _Run:
         nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         self.optimizer.step()
         self.position = replace(
-            self.position, step=step + 1, losses=(*self.position.losses, float(loss))
+            self.position, step=step + 1, losses=(*self.position.losses, loss.item())
         )
 
     def evaluate(self, batch: Batch) -> float:
@@ -163,7 +164,7 @@ class _Run:
                 losses, state = self._losses(batch, state, slice(begin, begin + EVALUATION_WINDOW))
                 totals += losses.sum(1).double().cpu().numpy()
         counts = (batch.targets != IGNORED).sum(1)
-        theme = batch.mix.argmax(1)
+        theme = batch.mix[:, 0].argmax(1)
         means = [
             totals[theme == t].sum() / counts[theme == t].sum()
             for t in range(self.corpus.theme_count)
@@ -254,7 +255,7 @@ class _Run:
             torch.from_numpy(batch.inputs[:, window]).to(to),
             torch.from_numpy(batch.features.sounding[:, window]).to(to, torch.float32),
             torch.from_numpy(batch.features.place[:, window]).to(to),
-            torch.from_numpy(batch.mix).to(to),
+            torch.from_numpy(batch.mix[:, window]).to(to),
             state,
         )
         losses = nn.functional.cross_entropy(

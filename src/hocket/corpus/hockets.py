@@ -1,0 +1,56 @@
+"""Themes to hockets: practice pieces in which bars of the themes take turns.
+
+Two themes alone teach a network to go on with whichever it hears; then a mix is a label that nothing
+obeys. In a hocket the theme changes at a bar line, in one key and metre, and the network sees from the
+mix which theme comes next: so it learns to cross over when the mix says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from hocket.music import Note, Piece
+from hocket.music.pitch import agreeing
+
+BARS = 24
+"""Length of a hocket."""
+LONGEST_TURN = 4
+"""A turn lasts 1 to this many bars."""
+
+
+def hockets(
+    themes: Sequence[Piece],
+    held_out: Sequence[Sequence[range]],
+    count: int,
+    random: np.random.Generator,
+) -> Iterator[tuple[Piece, list[tuple[int, int]]]]:
+    """Yield `count` pieces, each with its turns: (tick, number of the theme) from when on.
+
+    A turn is a stretch of a theme from one of its bar lines on that touches no held-out range of ticks.
+    The metre is that of one of the themes, each in turn.
+    """
+    if len(themes) < 2:
+        return
+    agreed = agreeing(themes)
+    starts = [
+        [(bar.start, theme.end) for bar in theme.bars() if bar.start + bar.stop < 2 * theme.end]
+        for theme in agreed
+    ]
+    for number in range(count):
+        meter = agreed[number % len(agreed)].main_meter
+        notes: list[Note] = []
+        turns: list[tuple[int, int]] = []
+        now, current = 0, int(random.integers(len(agreed)))
+        while now < BARS * meter.bar_ticks:
+            begin, end = starts[current][random.integers(len(starts[current]))]
+            bars = min(int(random.integers(1, LONGEST_TURN + 1)), -(-(end - begin) // meter.bar_ticks))
+            stretch = range(begin, begin + bars * meter.bar_ticks)
+            if not any(away.start < stretch.stop and stretch.start < away.stop for away in held_out[current]):
+                turns.append((now, current))
+                excerpt = agreed[current].excerpt(stretch)
+                notes.extend(note._replace(start=note.start + now) for note in excerpt)
+                now += len(stretch)
+                current = (current + int(random.integers(1, len(agreed)))) % len(agreed)
+        yield Piece.of(notes, meters=[meter]), turns
