@@ -1,3 +1,78 @@
-"""Learns two or more musical themes with an LSTM and writes new pieces that fuse them."""
+"""Learns two or more musical themes with an LSTM and writes new pieces that fuse them.
+
+    import hocket
+    run = hocket.fuse("a.mid", "b.mid", out="out/")
+    run.takes[0]                       # a piano roll, in a notebook
+    hocket.check("out/take-01.mid", against=["a.mid", "b.mid"])
+
+Names are looked up when they are first used, so that `import hocket` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hocket.analysis import Measures
+    from hocket.config import RunConfig, preset
+    from hocket.errors import HocketError
+    from hocket.generation import Take
+    from hocket.music import Key, Meter, Note, Part, Piece, Tempo
+    from hocket.runs import Run
+    from hocket.scores import read, write
+    from hocket.workflows import check, fuse, more, resume
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "HocketError": "errors",
+    "Key": "music",
+    "Measures": "analysis",
+    "Meter": "music",
+    "Note": "music",
+    "Part": "music",
+    "Piece": "music",
+    "Run": "runs",
+    "RunConfig": "config",
+    "Take": "generation",
+    "Tempo": "music",
+    "check": "workflows",
+    "fuse": "workflows",
+    "more": "workflows",
+    "preset": "config",
+    "read": "scores",
+    "resume": "workflows",
+    "write": "scores",
+}
+
+__all__ = [
+    "HocketError",
+    "Key",
+    "Measures",
+    "Meter",
+    "Note",
+    "Part",
+    "Piece",
+    "Run",
+    "RunConfig",
+    "Take",
+    "Tempo",
+    "check",
+    "fuse",
+    "more",
+    "preset",
+    "read",
+    "resume",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hocket' has no attribute {name!r}")
+    return getattr(import_module(f"hocket.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -34,7 +34,7 @@ class ModelConfig:
     dropout: float = knob(0.4, "share of units dropped after each LSTM layer in training", 0, 0.9)
     sounding: bool = knob(True, "the network sees which pitches sound now")
     place: bool = knob(True, "the network sees the position in the beat and in the bar")
-    themes: bool = knob(True, "the network sees the weights of the themes (the mix)")
+    theme: bool = knob(True, "the network sees the weights of the themes (the mix)")
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,11 @@ class Corpus:
 
 
 def rebarred(piece: Piece, meter: Meter) -> Piece:
-    """Return the piece with its bar lines drawn in one other metre from the start."""
-    return replace(piece, meters=(meter._replace(tick=0),))
+    """Return the piece with its bar lines drawn in one other metre, after a pick-up if it has one."""
+    main = piece.main_meter
+    start = next(m.tick for m in piece.meters if m[1:] == main[1:])
+    pick_up = [m for m in piece.meters if m.tick < start] if start < main.bar_ticks else []
+    return replace(piece, meters=(*pick_up, meter._replace(tick=start if pick_up else 0)))
 
 
 def held_out_bars(piece: Piece, share: float, rng: np.random.Generator) -> list[range]:

@@ -60,17 +60,18 @@ def sample(
     config: GenerationConfig,
     rng: int,
     *,
+    first: int = 1,
     grammar: Grammar = GRAMMAR,
     on_step: Callable[[float], None] = lambda bars: None,
 ) -> list[tuple[Ids, Floats]]:
     """Continue each opening (ids from START on) to its END, following the mix.
 
-    Returns the ids and the log-probabilities of each take. `on_step` gets the number of bars that the
+    Returns the ids and the log-probabilities of each take; `first` is the number of the first one. `on_step` gets the number of bars that the
     slowest take has, every few events. Rules are heard in their order; one that would leave no way on is
     passed over for that event, so a take always goes on.
     """
     batch = len(openings)
-    chances = [np.random.default_rng((rng, take)) for take in range(batch)]
+    chances = [np.random.default_rng((rng, first + take)) for take in range(batch)]
     state, memory = grammar.start(batch), model.start(batch)
     events = np.full(batch, VOCAB.id("START"))
     scores = np.zeros(batch, np.float32)

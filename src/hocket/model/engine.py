@@ -65,7 +65,7 @@ class Engine:
         self._places = (
             [through(weights[f"place.{i}.weight"]) for i in range(3)] if config.place else []
         )
-        self._themes = through(weights["theme.weight"].T) if config.themes else None
+        self._themes = through(weights["theme.weight"].T) if config.theme else None
         if used != len(into_gates):
             raise ValueError(f"{len(into_gates)} inputs stored, {used} expected")
         layers = range(config.layers)

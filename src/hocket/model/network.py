@@ -37,7 +37,7 @@ class Network(nn.Module):
         if config.place:
             self.place = nn.ModuleList(nn.Embedding(n, PLACE_SIZE) for n in PLACE_CHOICES)
             size += PLACE_SIZE * len(PLACE_CHOICES)
-        if config.themes:
+        if config.theme:
             self.theme = nn.Linear(theme_count, THEME_SIZE, bias=False)
             size += THEME_SIZE
         self.lstms = nn.ModuleList(
@@ -68,7 +68,7 @@ class Network(nn.Module):
             inputs.append(self.sounding(sounding))
         if self.config.place:
             inputs.extend(table(place[..., i]) for i, table in enumerate(self.place))
-        if self.config.themes:
+        if self.config.theme:
             inputs.append(self.theme(mix))
         hidden = torch.cat(inputs, dim=-1)
         after: LstmState = []

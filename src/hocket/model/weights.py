@@ -38,6 +38,13 @@ class Weights:
     """Sixteen hex digits of the file's sha256."""
 
 
+def fingerprint(arrays: Mapping[str, NDArray[np.float32]]) -> str:
+    """Return sixteen hex digits of the sha256 of the arrays as they are saved."""
+    from safetensors.numpy import save
+
+    return hashlib.sha256(save(dict(sorted(arrays.items())))).hexdigest()[:16]
+
+
 def to_bytes(weights: Weights) -> tuple[bytes, bytes]:
     """Return the safetensors file and its TOML card."""
     import tomli_w

@@ -118,12 +118,12 @@ class Piece:
     @property
     def main_meter(self) -> Meter:
         """The metre that most of the piece stands in, placed at tick 0."""
-        lengths: dict[tuple[int, int], int] = {}
-        for meter, following in zip(self.meters, (*self.meters[1:], None), strict=True):
-            stop = self.end if following is None else min(following.tick, self.end)
-            signature = (meter.numerator, meter.denominator)
-            lengths[signature] = lengths.get(signature, 0) + max(stop - meter.tick, 0)
-        return Meter(0, *max(lengths, key=lambda signature: lengths[signature]))
+        return _longest(self.meters, self.end)._replace(tick=0)
+
+    @property
+    def main_tempo(self) -> Tempo:
+        """The tempo that most of the piece stands in, placed at tick 0."""
+        return _longest(self.tempos, self.end)._replace(tick=0)
 
     def bars(self) -> tuple[range, ...]:
         """Return the bars up to the end of the piece, as ranges of ticks.
@@ -183,3 +183,13 @@ _Change = TypeVar("_Change", Meter, Tempo, Key)
 def _latest_by_tick(changes: Iterable[_Change]) -> list[_Change]:
     """Sort changes by tick; of several at one tick the last one given counts."""
     return [change for _, change in sorted({change.tick: change for change in changes}.items())]
+
+
+def _longest(changes: tuple[_Change, ...], end: int) -> _Change:
+    """Return the first change with the value that is in force for most ticks."""
+    lengths: dict[tuple[int, ...], int] = {}
+    for change, following in zip(changes, (*changes[1:], None), strict=True):
+        stop = end if following is None else min(following.tick, end)
+        lengths[change[1:]] = lengths.get(change[1:], 0) + max(stop - change.tick, 0)
+    longest = max(lengths, key=lambda value: lengths[value])
+    return next(change for change in changes if change[1:] == longest)

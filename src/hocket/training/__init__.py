@@ -7,6 +7,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from hocket.training.checkpoint import Checkpoint, Look, Position
-from hocket.training.loop import Progress, learn, settings_fingerprint
+from hocket.training.loop import ASKED, Progress, learn, settings_fingerprint
 
-__all__ = ["Checkpoint", "Look", "Position", "Progress", "learn", "settings_fingerprint"]
+__all__ = ["ASKED", "Checkpoint", "Look", "Position", "Progress", "learn", "settings_fingerprint"]

@@ -24,6 +24,11 @@ from hocket.model.network import LstmState, Network
 from hocket.training.checkpoint import Checkpoint, Look, Position
 from hocket.training.devices import Threads, choose_device
 
+ENDED = "the held-out loss stopped falling"
+OUT_OF_STEPS = "all steps were taken"
+OUT_OF_TIME = "the time budget was used up"
+ASKED = "it was stopped"
+
 WARMUP_STEPS = 20
 CLIP_NORM = 1.0
 EVALUATION_WINDOW = 512
@@ -66,27 +71,28 @@ def learn(
 ) -> Checkpoint:
     """Learn until the held-out loss stops falling, and return the last checkpoint.
 
+    The time budget counts from this call; a resumed run gets a new one.
     `should_stop` is asked after every step. `on_checkpoint` gets a checkpoint at every look at the
     held-out bars. The network's best weights are the checkpoint's `best`.
     """
     run = _Run(corpus, config, vocab_size, resume)
     held_out = held_out_batch(corpus)
     judged = bool((held_out.targets != IGNORED).any())
-    began = time.monotonic() - run.position.seconds
     events = config.training.batch * config.training.window
-    first_step, first_time = run.position.step, time.monotonic()
+    first_step, began = run.position.step, time.monotonic()
+    seconds_before = run.position.seconds
     while not run.position.stopped:
         run.step()
         position = run.position
         now = time.monotonic()
-        speed = (position.step - first_step) / max(now - first_time, 1e-9)
+        speed = (position.step - first_step) / max(now - began, 1e-9)
         due = position.step % config.training.check_every == 0
         last = position.step >= config.training.max_steps
         out_of_time = now - began >= 60 * config.training.minutes
         stop_asked = should_stop()
         if due or last or out_of_time or stop_asked:
             loss = run.evaluate(held_out) if judged else position.losses[-1]
-            run.look(loss, now - began)
+            run.look(loss, seconds_before + now - began)
             run.end(last=last, out_of_time=out_of_time, stop_asked=stop_asked)
             on_checkpoint(run.checkpoint())
         best = run.position.best_held_out
@@ -100,7 +106,7 @@ def learn(
                 held_out=run.position.history[-1].held_out if run.position.history else None,
                 best_held_out=best if math.isfinite(best) else None,
                 events_per_second=speed * events,
-                seconds=now - began,
+                seconds=seconds_before + now - began,
                 seconds_left=max(min(left_steps, left_budget), 0.0),
             )
         )
@@ -194,13 +200,13 @@ class _Run:
         looks_since = (position.step - position.best_step) // training.check_every
         reason = ""
         if looks_since >= training.patience:
-            reason = "the held-out loss stopped falling"
+            reason = ENDED
         elif last:
-            reason = "all steps were taken"
+            reason = OUT_OF_STEPS
         elif out_of_time:
-            reason = "the time budget was used up"
+            reason = OUT_OF_TIME
         elif stop_asked:
-            reason = "it was stopped"
+            reason = ASKED
         self.position = replace(position, stopped=reason)
 
     def checkpoint(self) -> Checkpoint:
@@ -235,7 +241,9 @@ class _Run:
             )
             for layer in range(self.config.model.layers)
         ]
-        self.position = replace(checkpoint.position, stopped="")
+        self.position = checkpoint.position
+        if self.position.stopped in (OUT_OF_TIME, ASKED):
+            self.position = replace(self.position, stopped="")
         torch.set_rng_state(checkpoint.random)
 
     def _weights(self) -> dict[str, Tensor]:

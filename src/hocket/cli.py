@@ -1,0 +1,225 @@
+"""The command line: verbs to workflows, results and errors to the terminal; nothing else.
+
+Options are made from the config's fields, so a knob is described in one place. Exit codes: 0 done,
+1 an error that hocket explains in one line, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hocket import __version__, config, workflows
+from hocket.errors import ConfigError, HocketError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products gain nothing
+    try:
+        return int(options.run(options))
+    except HocketError as error:
+        if options.debug:
+            raise
+        print(f"hocket: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        if options.debug:
+            raise
+        print("hocket: interrupted; nothing half-written is left", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hocket",
+        description="Learns two or more musical themes and writes new pieces that fuse them.",
+        epilog="Example: hocket fuse demo:gymnopedie demo:elise -o out/",
+    )
+    parser.add_argument("--version", action="version", version=f"hocket {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _fuse_parser(verbs)
+    _check_parser(verbs)
+    _tokens_parser(verbs)
+    for verb in verbs.choices.values():
+        verb.add_argument("--debug", action="store_true", help="show the trace of an error")
+    return parser
+
+
+def _fuse_parser(verbs: Any) -> None:
+    fuse = verbs.add_parser(
+        "fuse",
+        help="learn themes and write takes that fuse them",
+        description="Learn two or more themes and write takes that fuse them.",
+    )
+    fuse.set_defaults(run=_fuse)
+    fuse.add_argument(
+        "themes", nargs="*", metavar="FILE", help="MIDI, MusicXML or ABC files, or demo:NAME"
+    )
+    fuse.add_argument("-o", "--out", metavar="FOLDER", help="folder for the results")
+    fuse.add_argument(
+        "--from", dest="source", metavar="RUN", help="write more takes of what a run has learned"
+    )
+    fuse.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped")
+    fuse.add_argument(
+        "--overwrite", action="store_true", help="let a new run take the place of an old one"
+    )
+    fuse.add_argument(
+        "--preset", choices=config.PRESETS, help="settings to start from (default: hybrid)"
+    )
+    fuse.add_argument("--config", metavar="TOML", help="settings to start from, such as a run.toml")
+    for title, section in _sections():
+        group = fuse.add_argument_group(title)
+        for knob in dataclasses.fields(section):
+            if not dataclasses.is_dataclass(knob.default):
+                _add_knob(group, section, knob)
+
+
+def _check_parser(verbs: Any) -> None:
+    check = verbs.add_parser(
+        "check",
+        help="measure what a piece quotes from themes, how it mixes them and keeps its key",
+        description="Measure a piece beside themes: what it quotes, how it mixes, its key.",
+    )
+    check.set_defaults(run=_check)
+    check.add_argument("take", metavar="TAKE", help="the piece to look at")
+    check.add_argument("--against", nargs="+", metavar="FILE", required=True, help="the themes")
+    check.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    check.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+
+
+def _tokens_parser(verbs: Any) -> None:
+    tokens = verbs.add_parser(
+        "tokens",
+        help="print a piece as the events that the network sees",
+        description="Print a piece as events, one instant a line: bar:tick, then its events.",
+    )
+    tokens.set_defaults(run=_tokens)
+    tokens.add_argument("file", metavar="FILE", help="MIDI, MusicXML or ABC")
+    tokens.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+
+
+def _fuse(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    knobs = {
+        knob.name: getattr(options, knob.name)
+        for _, section in _sections()
+        for knob in dataclasses.fields(section)
+        if hasattr(options, knob.name)
+    }
+    started = [name for name in (options.source, options.resume) if name]
+    if len(started) > 1 or (started and (options.themes or options.preset or options.config)):
+        raise ConfigError("give themes, or --from RUN, or --resume RUN: one of them")
+    if options.resume and options.out:
+        raise ConfigError("--resume goes on in the run's own folder; leave out -o")
+    with Display() as display:
+        previous = signal.signal(signal.SIGINT, display.interrupt)
+        try:
+            if options.resume:
+                run = workflows.resume(options.resume, reporter=display, **knobs)
+            elif options.source:
+                run = workflows.more(
+                    options.source,
+                    out=options.out,
+                    overwrite=options.overwrite,
+                    reporter=display,
+                    **knobs,
+                )
+            else:
+                run = workflows.fuse(
+                    *options.themes,
+                    out=options.out or "out",
+                    config=_settings(options),
+                    overwrite=options.overwrite,
+                    reporter=display,
+                    **knobs,
+                )
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    if not run.takes:
+        print(
+            f"stopped; what was learned is kept: `hocket fuse --from {run.folder}` makes takes of it, "
+            f"`hocket fuse --resume {run.folder}` goes on"
+        )
+        return INTERRUPTED
+    display.show(run)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    measures = workflows.check(options.take, against=options.against, pedal=options.pedal)
+    if options.json:
+        from hocket.analysis import as_json
+
+        print(json.dumps(as_json(measures), indent=2))
+        return 0
+    from hocket.display import show_check
+
+    show_check(options.take, options.against, measures)
+    return 0
+
+
+def _tokens(options: argparse.Namespace) -> int:
+    print(workflows.tokens(options.file, pedal=options.pedal))
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> config.RunConfig:
+    if options.config is None:
+        return config.preset(options.preset or "hybrid")
+    if options.preset is not None:
+        raise ConfigError("--preset and --config both give settings; choose one")
+    try:
+        text = Path(options.config).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{options.config}: cannot be read as settings: {error}") from None
+    return config.loads(text, options.config)
+
+
+def _sections() -> list[tuple[str, Any]]:
+    return [
+        ("openings", config.SeedConfig),
+        ("takes", config.GenerationConfig),
+        ("learning", config.TrainingConfig),
+        ("network", config.ModelConfig),
+        ("run", config.RunConfig),
+    ]
+
+
+def _add_knob(group: Any, section: Any, knob: dataclasses.Field[Any]) -> None:
+    kind = typing.get_type_hints(section)[knob.name]
+    kinds = [k for k in typing.get_args(kind) if k is not type(None)] or [kind]
+    flag = f"--{knob.name.replace('_', '-')}"
+    text = knob.metadata["help"].replace("%", "%%")
+    if knob.default is not None:
+        text += f" (default: {knob.default})"
+    if kinds == [bool]:
+        group.add_argument(
+            flag,
+            dest=knob.name,
+            action=argparse.BooleanOptionalAction,
+            default=argparse.SUPPRESS,
+            help=text,
+        )
+    else:
+        group.add_argument(
+            flag,
+            dest=knob.name,
+            type=kinds[0],
+            default=argparse.SUPPRESS,
+            metavar=kinds[0].__name__.upper(),
+            help=text,
+        )

@@ -1,0 +1,102 @@
+"""What the terminal shows while a run goes on and when it is done, with rich."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from hocket.analysis import Measures
+    from hocket.runs import Run
+    from hocket.training import Progress as Learned
+
+LINE_EVERY = 100
+"""Steps between two lines where there is no terminal to draw a bar on."""
+
+
+class Display:
+    """A reporter that draws progress bars; on a pipe it prints a line now and then."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[says]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._learning = self._writing = None
+        self._stop = False
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def interrupt(self, signal_number: int, frame: FrameType | None) -> None:
+        """Handle Ctrl-C: the first asks learning to stop, a second one breaks off at once."""
+        if self._stop or self._learning is None or self._writing is not None:
+            raise KeyboardInterrupt
+        self._stop = True
+        self.say("stopping after this step, keeping what was learned; Ctrl-C again breaks off")
+
+    def should_stop(self) -> bool:
+        """Whether Ctrl-C asked learning to stop."""
+        return self._stop
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars; a name in it is never taken for markup."""
+        self._bars.console.print(Text(text))
+
+    def learning(self, progress: Learned) -> None:
+        """Show a step of learning."""
+        says = (
+            f"loss {progress.loss:.2f}"
+            + (f", held-out {progress.held_out:.2f}" if progress.held_out is not None else "")
+            + f", {progress.events_per_second:,.0f} events/s, {progress.seconds_left:.0f} s left"
+        )
+        if self._learning is None:
+            self._learning = self._bars.add_task("learning", total=progress.max_steps, says="")
+        self._bars.update(self._learning, completed=progress.step, says=says)
+        if self._bars.disable and progress.step % LINE_EVERY == 0:
+            self.say(f"learning: step {progress.step} of {progress.max_steps} at most, {says}")
+
+    def writing(self, bars: float, of: int) -> None:
+        """Show how far the slowest take is."""
+        if self._writing is None:
+            self._writing = self._bars.add_task("writing", total=of, says="")
+            if self._bars.disable:
+                self.say("writing takes")
+        self._bars.update(self._writing, completed=bars, says=f"bar {min(int(bars), of)} of {of}")
+
+    def show(self, run: Run) -> None:
+        """Print the takes' measures and where the results are."""
+        from hocket.analysis import table
+        from hocket.runs import take_name
+
+        rows = {take_name(t.number): m for t, m in zip(run.takes, run.measures, strict=True)}
+        self._console.print(table(rows))
+        for letter, theme in run.themes.items():
+            self.say(f"{letter} is {theme.title}")
+        self.say(f"learning ended: {run.stopped}; held-out loss {run.held_out:.3f} nats an event")
+        self.say(f"results in {run.folder}: take-NN.mid to play, take-NN.png to see, report.json")
+
+
+def show_check(take: str, against: Sequence[str], measures: Measures) -> None:
+    """Print the measures of one piece in a table, with what they mean."""
+    from hocket.analysis import legend, table
+    from hocket.runs import LETTERS
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table({take: measures}))
+    for letter, theme in zip(LETTERS, against, strict=False):
+        console.print(Text(f"{letter} is {theme}"))
+    console.print(Text(legend()))
