@@ -169,10 +169,34 @@ def test_a_repeat_in_one_voice_counts_for_all() -> None:
     ]
 
 
-def test_upbeat_restarts_the_bar() -> None:
+@pytest.mark.parametrize(
+    ("music", "head", "meters"),
+    [
+        ("G | c4 | c3 |]", "M:4/4\nL:1/4", [(0, 1, 4), (24, 4, 4)]),
+        ("e^d | e6 | c4 |]", "M:3/8\nL:1/16", [(0, 1, 8), (12, 3, 8)]),
+        ("e | e6 | c5 |]", "M:3/8\nL:1/16", [(0, 1, 16), (6, 3, 8)]),
+        ("e | e4 | e3 |]", "M:2/2\nL:1/4", [(0, 1, 4), (24, 2, 2)]),
+        ("z c | c3 | c |]", "M:3/4\nL:1/4", [(0, 2, 4), (48, 3, 4)]),
+        ("(3:2:1c | c4 | c3 |]", "M:4/4\nL:1/4", [(0, 4, 4), (16, 4, 4)]),  # no metre is that short
+        ("c3 |]", "M:4/4\nL:1/4", [(0, 4, 4)]),  # a bar by itself is no upbeat
+        ("c5 | c4 |]", "M:4/4\nL:1/4", [(0, 4, 4), (120, 4, 4)]),
+    ],
+)
+def test_an_upbeat_has_a_metre_of_its_own_length(
+    music: str, head: str, meters: list[tuple[int, int, int]]
+) -> None:
+    piece, _ = read_abc(f"X:1\nT:Test\n{head}\nK:C\n{music}\n", "test.abc")
+    assert piece.meters == tuple(Meter(*meter) for meter in meters)
+
+
+def test_bars_begin_after_the_upbeat() -> None:
     piece = read("G | c4 | c3 |]")
-    assert piece.meters == (Meter(0, 4, 4), Meter(24, 4, 4))
     assert piece.bars() == (range(24), range(24, 120), range(120, 216))
+
+
+def test_the_longest_voice_says_the_length_of_the_upbeat() -> None:
+    piece = read("[V:1] G | c4 | c3 |]\n[V:2] z | C4 | C3 |]\n")
+    assert piece.meters == (Meter(0, 1, 4), Meter(24, 4, 4))
 
 
 def test_fields_inside_the_music() -> None:

@@ -17,7 +17,7 @@ from fractions import Fraction
 from itertools import chain, islice, takewhile
 
 from hocket.errors import ScoreError
-from hocket.music.piece import Key, Meter, Note, Part, Piece, Tempo
+from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Piece, Tempo
 from hocket.scores.abc_voice import Bar, Voice
 
 MAX_CHARS = 1_000_000
@@ -32,6 +32,7 @@ def read_abc(text: str, name: str) -> tuple[Piece, tuple[str, ...]]:
     part. `name` stands in front of errors. Raises `ScoreError` for text that is not ABC, for
     lengths that are no whole ticks, and for more than `MAX_CHARS` characters. A bar that does not
     fill its metre gives a remark, but for an upbeat with its last bar and bars cut by a repeat.
+    An upbeat stands in a metre of its own length, as 1/8 before 3/8, and the bars begin after it.
     Source: the ABC standard 2.1, December 2011.
     """
     if len(text) > MAX_CHARS:
@@ -152,6 +153,8 @@ def _perform(title: str, voices: Sequence[Voice], remarks: dict[str, None]) -> P
         if count > MAX_NOTES:
             raise ScoreError(f"{lead.file}: more than {MAX_NOTES} notes; split the file")
         restart = length != meter.bar_ticks
+        if tick == 0 and bar.meter and len(order) > 1:
+            meters[-1] = _upbeat(meter, length)
         tick += length
     return Piece.of(
         chain.from_iterable(_join_ties(notes) for notes in sounding),
@@ -160,6 +163,22 @@ def _perform(title: str, voices: Sequence[Voice], remarks: dict[str, None]) -> P
         tempos=tempos,
         keys=keys,
         title=title,
+    )
+
+
+def _upbeat(meter: Meter, length: int) -> Meter:
+    """Return the metre of a first bar of `length` ticks: shorter than `meter` for an upbeat."""
+    if not 0 < length < meter.bar_ticks:
+        return meter
+    beats = (meter.denominator, *(d for d in (4, 8, 16, 32) if d > meter.denominator))
+    whole = 4 * TICKS_PER_QUARTER
+    return next(
+        (
+            meter._replace(numerator=length * d // whole, denominator=d)
+            for d in beats
+            if length * d % whole == 0
+        ),
+        meter,  # no metre is that long, as with an upbeat of one triplet note
     )
 
 
