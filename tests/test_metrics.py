@@ -170,7 +170,7 @@ def test_table_shows_names_as_they_are_and_legend_every_column() -> None:
     out = StringIO()
     Console(file=out, width=200).print(table(rows))
     text = out.getvalue()
-    for word in ("[red]x.mid", "[b]a", "c", "100%", "40"):
+    for word in ("[red]x.mid", "[b]a", "c", "1.00", "40"):
         assert word in text
     assert len(legend().splitlines()) == len(as_json(rows["y"]))
     assert "share of notes" in legend()

@@ -31,7 +31,7 @@ class ModelConfig:
     layers: int = knob(2, "LSTM layers", 1, 8)
     width: int = knob(256, "units of each LSTM layer", 8, 4096)
     embedding: int = knob(128, "size of the event embedding", 4, 4096)
-    dropout: float = knob(0.4, "share of units dropped after each LSTM layer in training", 0, 0.9)
+    dropout: float = knob(0.2, "share of units dropped after each LSTM layer in training", 0, 0.9)
     sounding: bool = knob(True, "the network sees which pitches sound now")
     place: bool = knob(True, "the network sees the position in the beat and in the bar")
     theme: bool = knob(True, "the network sees the weights of the themes (the mix)")
@@ -45,15 +45,15 @@ class TrainingConfig:
     batch: int = knob(16, "sequences in a batch", 1, 4096)
     window: int = knob(96, "events of a sequence between two steps of the optimizer", 4, 65536)
     windows: int = knob(4, "windows in a row that carry the LSTM state on", 1, 4096)
-    learning_rate: float = knob(3e-3, "peak learning rate of AdamW", 0, 1)
+    learning_rate: float = knob(1e-2, "peak learning rate of AdamW", 0, 1)
     weight_decay: float = knob(0.05, "decoupled weight decay", 0, 10)
     held_out: float = knob(0.12, "share of each theme's bars kept from learning, to judge it", 0, 0.5)
     check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
     patience: int = knob(8, "looks without a better held-out loss before learning stops", 1)
-    max_steps: int = knob(1500, "optimizer steps at most; the learning rate falls until then", 1)
+    max_steps: int = knob(600, "optimizer steps at most; the learning rate falls until then", 1)
     hockets: float = knob(0.4, "share of sequences in which bars of the themes take turns", 0, 1)
     hocket_pieces: int = knob(64, "different pieces made of the themes' bars in turn", 0, 10_000)
-    rebar: float = knob(0.5, "share of sequences barred in another theme's metre", 0, 1)
+    rebar: float = knob(0.5, "share of a theme's sequences barred in the first theme's metre", 0, 1)
     blend: float = knob(0.15, "share of sequences that see an even mix instead of their theme", 0, 1)
 
 
@@ -86,7 +86,12 @@ class GenerationConfig:
     repetition: float = knob(0.0, "how strongly pitches struck just now are pressed down", 0, 20)
     key: str = knob("auto", "key of the takes: auto (the first theme's), off, or a name like C#m")
     key_strength: float = knob(2.5, "how strongly notes outside the key are pressed down", 0, 100)
-    longest_note: float = knob(8.0, "longest note in quarters", 0.25, 64)
+    longest_note: float | None = knob(
+        None, "longest note in quarters (default: what 98 % of a theme's notes keep to)", 0.25, 64
+    )
+    voices: int | None = knob(
+        None, "most notes sounding at once (default: what the themes need 98 % of the time)", 1, 20
+    )
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def save_takes(folder: Path, run: Run) -> None:
         write(take.piece, folder / f"{name}.mid")
         picture = roll_png(take.piece, origins(take.piece, named(run.themes)))
         atomic_write(folder / f"{name}.png", picture)
-    write_text(folder / REPORT_FILE, json.dumps(report(folder, run), indent=2) + "\n")
+    write_text(folder / REPORT_FILE, json.dumps(report(folder, run), indent=2, ensure_ascii=False) + "\n")
 
 
 def named(themes: Mapping[str, Piece]) -> dict[str, Piece]:

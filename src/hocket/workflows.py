@@ -304,16 +304,18 @@ def _takes(
             f"opening {opening.recipe}: likelihood {opening.likelihood:.2f} nats an event, "
             f"harmonic distance {opening.distance:.2f}"
         )
-    bar_ticks = _fitting(openings, wanted.bars)
+    _fit(openings, wanted.bars)
+    bar_ticks = openings[0].piece.main_meter.bar_ticks
     if wanted.turns:
         leads = [letters.index(opening.recipe.second.theme) for opening in openings]
-        followed = mix.in_turns(constant, leads, wanted.turns)
+        shares = mix.leading_time(constant, list(themes.values()))
+        followed = mix.in_turns(shares, leads, wanted.turns)
     else:
         followed = mix.steady(constant, wanted.takes)
     sampled = sample(
         engine,
         [opening.ids for opening in openings],
-        rules_for(wanted, None if wanted.key == "off" else key, bar_ticks),
+        rules_for(wanted, None if wanted.key == "off" else key, bar_ticks, list(themes.values())),
         followed,
         wanted,
         config.rng,
@@ -344,16 +346,12 @@ def _takes(
     ]
 
 
-def _fitting(openings: Sequence[Opening], bars: int) -> NDArray[np.int64]:
-    """Return the bar length (B) of each opening's metre, once it is clear that all of them fit."""
-    import numpy as np
-
+def _fit(openings: Sequence[Opening], bars: int) -> None:
+    """Raise `ConfigError` if an opening leaves nothing to write."""
     for opening in openings:
-        meter = opening.piece.meters[0]
-        used = -(-opening.piece.end // meter.bar_ticks)
+        used = -(-opening.piece.end // opening.piece.main_meter.bar_ticks)
         if used >= bars:
             raise ConfigError(f"opening {opening.recipe} fills {used} bars; ask for more --bars")
-    return np.array([opening.piece.meters[0].bar_ticks for opening in openings])
 
 
 def _blended_tempo(themes: Sequence[Piece], weights: NDArray[np.float32]) -> Any:

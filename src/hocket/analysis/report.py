@@ -17,55 +17,55 @@ if TYPE_CHECKING:
 
 # Heading, and how a number is shown; `share` becomes one column per theme.
 _COLUMNS = {
-    "notes": ("notes", "{:d}"),
-    "bars": ("bars", "{:d}"),
-    "cover16": ("quoted", "{:.0%}"),
-    "longest": ("longest\nquote", "{:d}"),
-    "known": ("known", "{:.0%}"),
-    "share": ("", "{:.0%}"),
-    "switches": ("switches", "{:.1f}"),
-    "in_key": ("in key", "{:.0%}"),
-    "longest_note_quarters": ("longest\nnote", "{:.1f}"),
-    "stuck": ("stuck", "{:d}"),
-    "repetition16": ("repeats", "{:.0%}"),
-    "polyphony": ("voices", "{:d}"),
+    "notes": "{:d}",
+    "cover16": "{:.2f}",
+    "longest": "{:d}",
+    "known": "{:.2f}",
+    "share": "{:.2f}",
+    "switches": "{:.1f}",
+    "in_key": "{:.2f}",
+    "stuck": "{:d}",
 }
+"""What the table shows, under the measures' own names; JSON has all of them."""
 
 
 def table(rows: Mapping[str, Measures]) -> Table:
-    """Return a table for the terminal, one row per piece.
+    """Return a table for the terminal, one row per piece and, for several, one of medians.
 
     Names are shown as they are, never as markup. A theme that a row was not measured
     against is left blank there.
     """
+    from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
     themes = _themes(list(rows.values()))
-    result = Table(header_style="bold", pad_edge=False)
+    result = Table(header_style="bold", box=SIMPLE, pad_edge=False, collapse_padding=True)
     result.add_column("piece", overflow="fold")
-    for column, (heading, _) in _COLUMNS.items():
-        for head in themes if column == "share" else [heading]:
-            result.add_column(Text(head), justify="right")
-    for piece, measures in rows.items():
+    for column in _COLUMNS:
+        for head in [f"share {t}" for t in themes] if column == "share" else [column]:
+            result.add_column(Text(head), justify="right", no_wrap=True)
+    found = {piece: as_json(measures) for piece, measures in rows.items()}
+    if len(rows) > 1:
+        found["median"] = medians(list(rows.values()))
+    for piece, values in found.items():
         cells = [Text(piece)]
-        for column, (_, shown) in _COLUMNS.items():
-            value = getattr(measures, column)
+        for column, shown in _COLUMNS.items():
+            value = values[column]
             if column == "share":
                 cells += [Text(shown.format(value[t]) if t in value else "") for t in themes]
             else:
-                cells.append(Text(shown.format(value)))
+                cells.append(Text(shown.format(round(value) if shown == "{:d}" else value)))
+        if piece == "median":
+            result.add_section()
         result.add_row(*cells)
     return result
 
 
 def legend() -> str:
     """Return what each column of the table means, in plain words, a line each."""
-    lines = []
-    for item in fields(Measures):
-        heading = _COLUMNS[item.name][0].replace("\n", " ") or "(theme)"
-        lines.append(f"{heading:<14}{item.metadata['says']}")
-    return "\n".join(lines)
+    says = {item.name: item.metadata["says"] for item in fields(Measures)}
+    return "\n".join(f"{column:<9} {says[column]}" for column in _COLUMNS)
 
 
 def as_json(measures: Measures) -> dict[str, Any]:
@@ -77,6 +77,8 @@ def as_json(measures: Measures) -> dict[str, Any]:
 
 def medians(measures: Sequence[Measures]) -> dict[str, Any]:
     """Return the median of every measure, in the shape of `as_json`; no pieces give an empty one.
+
+    `weaker` is the median of the share of each piece's weaker theme.
 
     The median of a theme's share is over the pieces that were measured against that theme.
     """
@@ -91,6 +93,7 @@ def medians(measures: Sequence[Measures]) -> dict[str, Any]:
             }
         else:
             result[item.name] = median(getattr(m, item.name) for m in measures)
+    result["weaker"] = median(min(m.share.values(), default=0.0) for m in measures)
     return result
 
 

@@ -29,7 +29,7 @@ def hockets(
     """Yield `count` pieces, each with its turns: (tick, number of the theme) from when on.
 
     A turn is a stretch of a theme from one of its bar lines on that touches no held-out range of ticks.
-    The metre is that of one of the themes, each in turn.
+    The metre is that of the first theme.
     """
     if len(themes) < 2:
         return
@@ -38,8 +38,8 @@ def hockets(
         [(bar.start, theme.end) for bar in theme.bars() if bar.start + bar.stop < 2 * theme.end]
         for theme in agreed
     ]
-    for number in range(count):
-        meter = agreed[number % len(agreed)].main_meter
+    meter = agreed[0].main_meter
+    for _ in range(count):
         notes: list[Note] = []
         turns: list[tuple[int, int]] = []
         now, current = 0, int(random.integers(len(agreed)))

@@ -22,14 +22,14 @@ class Kind(IntEnum):
     NATIVE = 0
     """A theme in its own metre."""
     REBARRED = 1
-    """A theme barred in another theme's metre."""
+    """A theme barred in the first theme's metre."""
     HOCKET = 2
     """Bars of several themes in turn."""
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """N events of P pieces: each theme in each theme's metre, then hockets."""
+    """N events of P pieces: themes in their own metre and in the first one's, then hockets."""
 
     ids: NDArray[np.uint16]
     """(N) events, piece after piece."""
@@ -86,9 +86,12 @@ def build(
     rng: int = 0,
     grammar: Grammar = GRAMMAR,
 ) -> Corpus:
-    """Encode each theme in each theme's metre, and hockets of all; hold bars out of everything."""
+    """Encode each theme in its own metre and in the first one's, and hockets in the first one's.
+
+    The metre of the first theme is the one that takes will have. Held-out bars are so everywhere.
+    """
     simple = [grammar.simplify(theme) for theme in themes]
-    meters = [theme.main_meter for theme in simple]
+    meter = simple[0].main_meter
     away = [
         held_out_bars(theme, held_out, np.random.default_rng((rng, number)))
         for number, theme in enumerate(simple)
@@ -96,7 +99,7 @@ def build(
     entries: list[_Entry] = []
     for number, theme in enumerate(simple):
         entries.append(_Entry(Kind.NATIVE, theme, [(0, number)], away[number]))
-        for meter in dict.fromkeys(m for m in meters if m != meters[number]):
+        if theme.main_meter != meter:
             entries.append(
                 _Entry(Kind.REBARRED, rebarred(theme, meter), [(0, number)], away[number])
             )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import GenerationConfig
-from hocket.music import TICKS_PER_QUARTER, Key
+from hocket.music import TICKS_PER_QUARTER, Key, Piece
 from hocket.music.pitch import scale, tonic
 from hocket.tokens import VOCAB, State
 from hocket.tokens.grammar import Phase
@@ -22,6 +22,9 @@ from hocket.tokens.vocab import LONGEST_STEP, PITCHES
 
 Weights = NDArray[np.float32]
 Events = NDArray[np.int64]
+
+MOST_QUARTERS = 8
+"""A note longer than this counts as stuck."""
 
 EXCLUDED = np.float32(-np.inf)
 
@@ -42,20 +45,44 @@ class Rule(Protocol):
 
 
 def rules_for(
-    config: GenerationConfig, key: Key | None, bar_ticks: NDArray[np.int64]
+    config: GenerationConfig, key: Key | None, bar_ticks: int, themes: Sequence[Piece]
 ) -> Sequence[Rule]:
-    """Return the rules that a config asks for, the weightiest first; `bar_ticks` (B) are the bars."""
+    """Return the rules that a config asks for, the weightiest first; what it leaves open, themes say.
+
+    `bar_ticks` is the length of the takes' bars.
+    """
+    end = config.bars * bar_ticks
+    if config.longest_note is None:
+        longest = max(longest_usual_note(theme) for theme in themes)
+    else:
+        longest = round(config.longest_note * TICKS_PER_QUARTER)
+    voices = config.voices or max(usual_voices(theme) for theme in themes)
     rules: list[Rule] = [
-        EndAtBarLine(config.bars * bar_ticks),
+        EndAtBarLine(end),
         StayInMeter(),
-        LongestNote(round(config.longest_note * TICKS_PER_QUARTER)),
+        LongestNote(longest),
+        Voices(voices),
         OnTheGrid(),
     ]
     if key is not None and config.key_strength:
-        rules.append(SoftKey(key, config.key_strength, config.bars * bar_ticks, bar_ticks))
+        rules.append(SoftKey(key, config.key_strength, end, bar_ticks))
     if config.repetition:
         rules.append(Repetition(config.repetition))
     return rules
+
+
+def longest_usual_note(theme: Piece) -> int:
+    """Return the length in ticks that 98 % of a theme's notes keep to, at most eight quarters."""
+    lengths = [note.duration for note in theme.notes]
+    return min(int(np.quantile(lengths, 0.98, method="higher")), MOST_QUARTERS * TICKS_PER_QUARTER)
+
+
+def usual_voices(theme: Piece) -> int:
+    """Return how many notes sound at once at 98 % of a theme's onsets, at least."""
+    starts, ends = (np.array(sorted(t)) for t in ([n.start for n in theme.notes], [n.end for n in theme.notes]))
+    onsets = np.unique(starts)
+    sounding = np.searchsorted(starts, onsets, "right") - np.searchsorted(ends, onsets, "right")
+    return int(np.quantile(sounding, 0.98, method="higher"))
 
 
 class StayInMeter:
@@ -110,10 +137,25 @@ class LongestNote:
         return weights
 
 
+class Voices:
+    """Bounds how many notes sound at once, as hands and themes do."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def __call__(self, state: State, last: Events) -> Weights:
+        """Exclude NOTE_ONs of silent pitches where no voice is free."""
+        weights = _none(state)
+        sounding = state.sounding
+        full = (sounding.sum(1) >= self._most)[:, None]
+        weights[:, _ON.start : _ON.stop][full & ~sounding] = EXCLUDED
+        return weights
+
+
 class EndAtBarLine:
     """Ends a take exactly at its last bar line: no step beyond it, then only NOTE_OFFs and END."""
 
-    def __init__(self, end: NDArray[np.int64]) -> None:
+    def __init__(self, end: int) -> None:
         self._end = end
 
     def __call__(self, state: State, last: Events) -> Weights:
@@ -140,9 +182,7 @@ class SoftKey:
     In minor the raised seventh, the leading note, weighs half as much as other foreign notes.
     """
 
-    def __init__(
-        self, key: Key, strength: float, end: NDArray[np.int64], bar_ticks: NDArray[np.int64]
-    ) -> None:
+    def __init__(self, key: Key, strength: float, end: int, bar_ticks: int) -> None:
         classes = np.array([pitch % 12 for pitch in PITCHES])
         centre = tonic(key)
         foreign = np.array([not scale(key) >> c & 1 for c in range(12)], np.float32)

@@ -1,8 +1,8 @@
 """Openings built from two themes: the hybrid seed search.
 
 `A:5-6+B:1-2` is bars 5 and 6 of A leading into bars 1 and 2 of B; `A:1-4/B:1-4` is the upper voice of A
-over the rest of B. Every theme is first moved to one key. An opening stands in the metre of the theme
-named first; bars of another metre are laid from a bar line on and cut at the last whole bar.
+over the rest of B. Every theme is first moved to one key. An opening stands in the metre of the first
+theme, A; bars of another metre are laid from a bar line on and cut at the last whole bar.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Opening:
 def build(recipe: Recipe, themes: Mapping[str, Piece]) -> Opening:
     """Build an opening from themes that agree in key; raises `ConfigError` for missing bars."""
     pieces = [_excerpt(excerpt, themes) for excerpt in (recipe.first, recipe.second)]
-    meter = themes[recipe.first.theme].main_meter
+    meter = next(iter(themes.values())).main_meter
     lengths = [max(length // meter.bar_ticks, 1) * meter.bar_ticks for _, length in pieces]
     if recipe.over:
         length = min(lengths)
@@ -145,14 +145,23 @@ def search(
 def _recipes(
     kind: tuple[str, str, bool], themes: Mapping[str, Piece], bars: int
 ) -> Iterator[Recipe]:
+    """Yield every pair of excerpts that fill `bars` bars of the takes' metre (twice that layered)."""
     first, second, over = kind
-    length = 2 * bars if over else bars
-    starts = [range(1, max(len(themes[name].bars()) - length + 1, 1) + 1) for name in (first, second)]
-    for i in starts[0]:
-        for j in starts[1]:
-            yield Recipe(
-                Excerpt(first, range(i, i + length)), Excerpt(second, range(j, j + length)), over
-            )
+    target = next(iter(themes.values())).main_meter.bar_ticks * bars * (2 if over else 1)
+    for own in _stretches(first, themes[first], target):
+        for other in _stretches(second, themes[second], target):
+            yield Recipe(own, other, over)
+
+
+def _stretches(letter: str, theme: Piece, ticks: int) -> list[Excerpt]:
+    """Return the shortest runs of bars that last at least so many ticks, from each bar on."""
+    bars = theme.bars()
+    found = []
+    for first, bar in enumerate(bars):
+        last = next((n for n in range(first, len(bars)) if bars[n].stop - bar.start >= ticks), None)
+        if last is not None:
+            found.append(Excerpt(letter, range(first + 1, last + 2)))
+    return found
 
 
 def _built(recipe: Recipe, themes: Mapping[str, Piece]) -> Opening | None:
