@@ -29,7 +29,7 @@ def hockets(
     """Yield `count` pieces, each with its turns: (tick, number of the theme) from when on.
 
     A turn is a stretch of a theme from one of its bar lines on that touches no held-out range of ticks.
-    The metre is that of the first theme.
+    The metre is that of the first theme. None are made where a theme has no bar to give.
     """
     if len(themes) < 2:
         return
@@ -39,6 +39,12 @@ def hockets(
         for theme in agreed
     ]
     meter = agreed[0].main_meter
+    shortest = [[range(begin, begin + meter.bar_ticks) for begin, _ in each] for each in starts]
+    if not all(
+        any(not _touches(stretch, away) for stretch in each)
+        for each, away in zip(shortest, held_out, strict=True)
+    ):
+        return  # a theme so short that its held-out bars leave no whole bar free
     for _ in range(count):
         notes: list[Note] = []
         turns: list[tuple[int, int]] = []
@@ -47,10 +53,14 @@ def hockets(
             begin, end = starts[current][random.integers(len(starts[current]))]
             bars = min(int(random.integers(1, LONGEST_TURN + 1)), -(-(end - begin) // meter.bar_ticks))
             stretch = range(begin, begin + bars * meter.bar_ticks)
-            if not any(away.start < stretch.stop and stretch.start < away.stop for away in held_out[current]):
+            if not _touches(stretch, held_out[current]):
                 turns.append((now, current))
                 excerpt = agreed[current].excerpt(stretch)
                 notes.extend(note._replace(start=note.start + now) for note in excerpt)
                 now += len(stretch)
                 current = (current + int(random.integers(1, len(agreed)))) % len(agreed)
         yield Piece.of(notes, meters=[meter]), turns
+
+
+def _touches(stretch: range, away: Sequence[range]) -> bool:
+    return any(held.start < stretch.stop and stretch.start < held.stop for held in away)
