@@ -168,7 +168,7 @@ def _check(options: argparse.Namespace) -> int:
         return 0
     from hocket.display import show_check
 
-    show_check(options.take, options.against, measures)
+    show_check(Path(options.take).name, options.against, measures)
     return 0
 
 

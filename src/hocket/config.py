@@ -47,14 +47,18 @@ class TrainingConfig:
     windows: int = knob(4, "windows in a row that carry the LSTM state on", 1, 4096)
     learning_rate: float = knob(1e-2, "peak learning rate of AdamW", 0, 1)
     weight_decay: float = knob(0.05, "decoupled weight decay", 0, 10)
-    held_out: float = knob(0.12, "share of each theme's bars kept from learning, to judge it", 0, 0.5)
+    held_out: float = knob(
+        0.12, "share of each theme's bars kept from learning, to judge it", 0, 0.5
+    )
     check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
     patience: int = knob(8, "looks without a better held-out loss before learning stops", 1)
     max_steps: int = knob(600, "optimizer steps at most; the learning rate falls until then", 1)
     hockets: float = knob(0.4, "share of sequences in which bars of the themes take turns", 0, 1)
     hocket_pieces: int = knob(64, "different pieces made of the themes' bars in turn", 0, 10_000)
     rebar: float = knob(0.5, "share of a theme's sequences barred in the first theme's metre", 0, 1)
-    blend: float = knob(0.15, "share of sequences that see an even mix instead of their theme", 0, 1)
+    blend: float = knob(
+        0.15, "share of sequences that see an even mix instead of their theme", 0, 1
+    )
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ class GenerationConfig:
         4, "bars after which the themes take turns at an even mix; 0 for one steady mix", 0, 64
     )
     temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
-    top_p: float = knob(0.98, "sample from the likeliest events that hold this probability", 0.01, 1)
+    top_p: float = knob(
+        0.98, "sample from the likeliest events that hold this probability", 0.01, 1
+    )
     top_k: int | None = knob(None, "sample from the k likeliest events", 1)
     min_p: float = knob(0.0, "leave out events less likely than this share of the likeliest", 0, 1)
     repetition: float = knob(0.0, "how strongly pitches struck just now are pressed down", 0, 20)
@@ -120,7 +126,9 @@ def from_dict(kind: type[_C], values: Mapping[str, Any], where: str = "config") 
     types = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - set(fields)):
-        raise ConfigError(f"{where}: no setting is called {unknown[0]!r}; known: {', '.join(fields)}")
+        raise ConfigError(
+            f"{where}: no setting is called {unknown[0]!r}; known: {', '.join(fields)}"
+        )
     built = {}
     for name, value in values.items():
         place = f"{where}.{name}"

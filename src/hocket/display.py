@@ -7,7 +7,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class Display:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._learning = self._writing = None
+        self._learning: TaskID | None = None
+        self._writing: TaskID | None = None
         self._stop = False
 
     def __enter__(self) -> Self:

@@ -1,12 +1,12 @@
 """The folder of a run: what is written, under which names, and how it is read back.
 
-    take-01.mid take-01.png …   the takes: to play, and to look at
-    report.json                 the recipe and the measures of every take
-    run.toml                    all settings
-    loss.png                    how the themes were learned
-    themes/A.mid B.mid …        the themes as they were understood
-    weights.safetensors .toml   what was learned: `hocket fuse --from` makes more takes of it
-    training.safetensors        where learning stands: `hocket fuse --resume` goes on from it
+take-01.mid take-01.png …   the takes: to play, and to look at
+report.json                 the recipe and the measures of every take
+run.toml                    all settings
+loss.png                    how the themes were learned
+themes/A.mid B.mid …        the themes as they were understood
+weights.safetensors .toml   what was learned: `hocket fuse --from` makes more takes of it
+training.safetensors        where learning stands: `hocket fuse --resume` goes on from it
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ def save_takes(folder: Path, run: Run) -> None:
         write(take.piece, folder / f"{name}.mid")
         picture = roll_png(take.piece, origins(take.piece, named(run.themes)))
         atomic_write(folder / f"{name}.png", picture)
-    write_text(folder / REPORT_FILE, json.dumps(report(folder, run), indent=2, ensure_ascii=False) + "\n")
+    write_text(
+        folder / REPORT_FILE, json.dumps(report(folder, run), indent=2, ensure_ascii=False) + "\n"
+    )
 
 
 def named(themes: Mapping[str, Piece]) -> dict[str, Piece]:

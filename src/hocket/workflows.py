@@ -97,9 +97,7 @@ def fuse(
     return _learn_and_write(pieces, config, folder, heard, resume=False)
 
 
-def resume(
-    run: str | Path, *, reporter: Reporter | None = None, **knobs: Any
-) -> Run:
+def resume(run: str | Path, *, reporter: Reporter | None = None, **knobs: Any) -> Run:
     """Go on with a run whose learning was stopped, exactly where it was, and write its takes."""
     from hocket import runs
 
@@ -126,6 +124,7 @@ def more(
     folder = source if out is None else _prepared(out, overwrite)
     assert folder is not None
     if folder != source:
+        runs.clear_takes(folder)
         runs.save_settings(folder, config, pieces)
         runs.save_weights(folder, weights)
     first = runs.last_take(folder) + 1
@@ -331,7 +330,7 @@ def _takes(
                 decode(ids),
                 tempos=(tempo,),
                 keys=() if wanted.key == "off" else (key,),
-                title=f"{title}, take {first + i}",
+                title=f"Take {first + i}: {title}",
             ),
             ids,
             log_probs,
@@ -377,7 +376,9 @@ def _prepared(out: str | Path | None, overwrite: bool) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ScoreError(f"{folder}: cannot be made: {error.strerror}; choose another with -o") from None
+        raise ScoreError(
+            f"{folder}: cannot be made: {error.strerror}; choose another with -o"
+        ) from None
     return folder
 
 
@@ -424,4 +425,3 @@ def _lettered(themes: Sequence[Piece]) -> dict[str, Piece]:
             first, second = LETTERS[simple.index(theme)], LETTERS[i]
             raise ConfigError(f"themes {first} and {second} hold the same notes; give another one")
     return dict(zip(LETTERS, themes, strict=False))
-

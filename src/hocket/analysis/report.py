@@ -32,6 +32,8 @@ _COLUMNS = {
 def table(rows: Mapping[str, Measures]) -> Table:
     """Return a table for the terminal, one row per piece and, for several, one of medians.
 
+    A theme's share stands under the theme's name.
+
     Names are shown as they are, never as markup. A theme that a row was not measured
     against is left blank there.
     """
@@ -40,10 +42,10 @@ def table(rows: Mapping[str, Measures]) -> Table:
     from rich.text import Text
 
     themes = _themes(list(rows.values()))
-    result = Table(header_style="bold", box=SIMPLE, pad_edge=False, collapse_padding=True)
-    result.add_column("piece", overflow="fold")
+    result = Table(header_style="bold", box=SIMPLE, pad_edge=False, padding=(0, 0, 0, 1))
+    result.add_column("piece", overflow="fold", min_width=7)
     for column in _COLUMNS:
-        for head in [f"share {t}" for t in themes] if column == "share" else [column]:
+        for head in themes if column == "share" else [column]:
             result.add_column(Text(head), justify="right", no_wrap=True)
     found = {piece: as_json(measures) for piece, measures in rows.items()}
     if len(rows) > 1:
@@ -65,7 +67,8 @@ def table(rows: Mapping[str, Measures]) -> Table:
 def legend() -> str:
     """Return what each column of the table means, in plain words, a line each."""
     says = {item.name: item.metadata["says"] for item in fields(Measures)}
-    return "\n".join(f"{column:<9} {says[column]}" for column in _COLUMNS)
+    heads = {column: "A, B, …" if column == "share" else column for column in _COLUMNS}
+    return "\n".join(f"{heads[column]:<9} {says[column]}" for column in _COLUMNS)
 
 
 def as_json(measures: Measures) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A corpus to batches, by number: batch k is a pure function of (corpus, settings, rng, k).
 
 That makes resuming trivial: a run that stopped after step k goes on with batch k + 1. A sequence is
-drawn once for a chain of windows: a hocket or a theme (all alike,
-however long), then barring, transposition and starting point; the LSTM state is carried along the chain and fresh at its start.
+drawn once for a chain of windows: a hocket or a theme (all alike, however long), then its barring,
+transposition and starting point; the LSTM state is carried along the chain and fresh at its start.
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ def _choices(
     return np.flatnonzero(theme & (corpus.kind == Kind.NATIVE))
 
 
-def _row(
-    corpus: Corpus, draw: _Draw, start: int, length: int, *, learn_held_out: bool
-) -> _Row:
+def _row(corpus: Corpus, draw: _Draw, start: int, length: int, *, learn_held_out: bool) -> _Row:
     end = int(corpus.bounds[draw.piece + 1])
     here = np.arange(start, start + length)
     inside = here + 1 < end

@@ -51,7 +51,9 @@ def hockets(
         now, current = 0, int(random.integers(len(agreed)))
         while now < BARS * meter.bar_ticks:
             begin, end = starts[current][random.integers(len(starts[current]))]
-            bars = min(int(random.integers(1, LONGEST_TURN + 1)), -(-(end - begin) // meter.bar_ticks))
+            bars = min(
+                int(random.integers(1, LONGEST_TURN + 1)), -(-(end - begin) // meter.bar_ticks)
+            )
             stretch = range(begin, begin + bars * meter.bar_ticks)
             if not _touches(stretch, held_out[current]):
                 turns.append((now, current))

@@ -137,7 +137,8 @@ class _Entry:
 
     def theme_at(self, ticks: NDArray[np.int64]) -> NDArray[np.uint16]:
         starts, themes = np.array(self.turns).T
-        return themes[np.searchsorted(starts, ticks, side="right") - 1].astype(np.uint16)
+        turn = np.searchsorted(starts, ticks, side="right") - 1
+        return np.asarray(themes[turn], np.uint16)
 
 
 def ticks_before(ids: NDArray[np.integer]) -> NDArray[np.int64]:

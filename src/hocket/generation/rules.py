@@ -2,7 +2,8 @@
 
 A rule returns nats to add to the model's logits, (B, V): 0 leaves an event alone, a negative number
 presses it down, minus infinity excludes it. Rules are heard in order, and one that would exclude all
-that the ones before it left is passed over for that event: a take always goes on. A rule with a memory learns of the last events by being asked exactly once a step.
+that the ones before it left is passed over for that event: a take always goes on. A rule with a
+memory learns of the last events by being asked exactly once a step.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def longest_usual_note(theme: Piece) -> int:
 
 def usual_voices(theme: Piece) -> int:
     """Return how many notes sound at once at 98 % of a theme's onsets, at least."""
-    starts, ends = (np.array(sorted(t)) for t in ([n.start for n in theme.notes], [n.end for n in theme.notes]))
+    starts, ends = (
+        np.array(sorted(t)) for t in ([n.start for n in theme.notes], [n.end for n in theme.notes])
+    )
     onsets = np.unique(starts)
     sounding = np.searchsorted(starts, onsets, "right") - np.searchsorted(ends, onsets, "right")
     return int(np.quantile(sounding, 0.98, method="higher"))
@@ -125,13 +128,13 @@ class LongestNote:
         weights = _none(state)
         age = np.where(state.sounding, state.tick[:, None] - state.onset, 0)
         left = self._ticks - age.max(1)
-        weights[:, _DUR.start : _DUR.stop][_STEPS > np.maximum(left, 1)[:, None]] = EXCLUDED
+        weights[:, _DUR.start : _DUR.stop][np.maximum(left, 1)[:, None] < _STEPS] = EXCLUDED
         due = (age >= self._ticks) & (state.phase != Phase.ON)[:, None]
         late = due.any(1)
         lowest_due = due.argmax(1)
         ends = weights[late]
         ends[:] = EXCLUDED
-        allowed_off = _PITCH_INDEX <= lowest_due[late][:, None]
+        allowed_off = lowest_due[late][:, None] >= _PITCH_INDEX
         ends[:, _OFF.start : _OFF.stop] = np.where(allowed_off, 0, EXCLUDED)
         weights[late] = ends
         return weights
@@ -165,7 +168,7 @@ class EndAtBarLine:
         """
         weights = _none(state)
         left = self._end - state.tick
-        weights[:, _DUR.start : _DUR.stop][_STEPS > np.maximum(left, 1)[:, None]] = EXCLUDED
+        weights[:, _DUR.start : _DUR.stop][np.maximum(left, 1)[:, None] < _STEPS] = EXCLUDED
         there = left <= 0
         weights[~there, _END] = EXCLUDED
         weights[there, _ON.start : _ON.stop] = EXCLUDED

@@ -66,9 +66,9 @@ def sample(
 ) -> list[tuple[Ids, Floats]]:
     """Continue each opening (ids from START on) to its END, following the mix.
 
-    Returns the ids and the log-probabilities of each take; `first` is the number of the first one. `on_step` gets the number of bars that the
-    slowest take has, every few events. Rules are heard in their order; one that would leave no way on is
-    passed over for that event, so a take always goes on.
+    Returns the ids and the log-probabilities of each take; `first` is the number of the first one.
+    `on_step` gets the number of bars that the slowest take has, every few events. Rules are heard in
+    their order; one that would leave no way on is passed over for that event: a take always goes on.
     """
     batch = len(openings)
     chances = [np.random.default_rng((rng, first + take)) for take in range(batch)]
@@ -85,7 +85,7 @@ def sample(
         if done.all():
             return _trimmed(taken, scored)
         bars = (state.tick - state.bar_origin) / state.bar_ticks
-        logits, memory = model.step(events, grammar.features(state), mix(bars), memory)
+        logits, memory = model.step(events, *grammar.features(state), mix(bars), memory)
         allowed = grammar.allowed(state)
         log_probs = _log_softmax(np.where(allowed, logits, -np.inf))
         weighed = np.where(allowed, logits / np.float32(config.temperature), -np.inf)
@@ -114,7 +114,7 @@ def log_likelihoods(
     state, memory = grammar.start(batch), model.start(batch)
     for t in range(longest - 1):
         state = grammar.step(state, padded[:, t])
-        logits, memory = model.step(padded[:, t], grammar.features(state), mix, memory)
+        logits, memory = model.step(padded[:, t], *grammar.features(state), mix, memory)
         following = padded[:, t + 1]
         scores[:, t + 1] = _log_softmax(np.where(grammar.allowed(state), logits, -np.inf))[
             np.arange(batch), following
@@ -144,7 +144,7 @@ def _choose(
         keep[:, config.top_k :] = False
     keep[:, 0] = True
     heights = np.cumsum(np.where(keep, ranked, 0), axis=1)
-    darts = np.array([chances[row].random() for row in free]) * heights[:, -1]
+    darts = np.array([chances[int(row)].random() for row in free]) * heights[:, -1]
     places = (heights <= darts[:, None]).sum(1)
     last_kept = keep.shape[1] - 1 - keep[:, ::-1].argmax(1)
     events[free] = order[np.arange(len(free)), np.minimum(places, last_kept)]

@@ -55,7 +55,9 @@ class Recipe:
     @classmethod
     def parse(cls, text: str) -> Recipe:
         """Read a recipe such as `A:5-6+B:1-2`; raises `ConfigError` if it is none."""
-        first, sign, second = re.fullmatch(r"([^+/]*)([+/]?)([^+/]*)", text.replace(" ", "")).groups()  # type: ignore[union-attr]
+        first, sign, second = re.fullmatch(
+            r"([^+/]*)([+/]?)([^+/]*)", text.replace(" ", "")
+        ).groups()  # type: ignore[union-attr]
         matches = [_PART.fullmatch(part) for part in (first, second)]
         if not sign or not all(matches):
             raise ConfigError(f"seed {text!r}: write it as A:5-6+B:1-2 or A:1-4/B:1-4")
@@ -64,7 +66,9 @@ class Recipe:
             assert match
             low, high = int(match[2]), int(match[3] or match[2])
             if not 1 <= low <= high:
-                raise ConfigError(f"seed {text!r}: bars {low}-{high} are no range; the first bar is 1")
+                raise ConfigError(
+                    f"seed {text!r}: bars {low}-{high} are no range; the first bar is 1"
+                )
             excerpts.append(Excerpt(match[1], range(low, high + 1)))
         return cls(excerpts[0], excerpts[1], sign == "/")
 
@@ -110,7 +114,11 @@ def build(recipe: Recipe, themes: Mapping[str, Piece]) -> Opening:
 
 
 def search(
-    themes: Mapping[str, Piece], model: Stepper, mix: NDArray[np.float32], config: SeedConfig, rng: int
+    themes: Mapping[str, Piece],
+    model: Stepper,
+    mix: NDArray[np.float32],
+    config: SeedConfig,
+    rng: int,
 ) -> list[Opening]:
     """Return the best different openings, best first, one kind after the other.
 
@@ -173,9 +181,7 @@ def _built(recipe: Recipe, themes: Mapping[str, Piece]) -> Opening | None:
     return opening if any(n.start < half for n in opening.piece.notes) else None
 
 
-def _scored(
-    openings: Sequence[Opening], model: Stepper, mix: NDArray[np.float32]
-) -> list[Opening]:
+def _scored(openings: Sequence[Opening], model: Stepper, mix: NDArray[np.float32]) -> list[Opening]:
     rows = np.repeat(mix[None], len(openings), axis=0)
     scores = log_likelihoods(model, [o.ids for o in openings], rows)
     return [
@@ -187,9 +193,7 @@ def _scored(
 def _across(opening: Opening, scores: NDArray[np.float32]) -> float:
     """Return the mean log-likelihood of the events after the joint; of all for a layered one."""
     durations = VOCAB.families["DUR"]
-    steps = np.where(
-        np.isin(opening.ids, durations), opening.ids - durations.start + 1, 0
-    )
+    steps = np.where(np.isin(opening.ids, durations), opening.ids - durations.start + 1, 0)
     after = scores[np.cumsum(steps) >= opening.joint]
     return float(after.mean()) if len(after) else float(scores.mean())
 
@@ -234,7 +238,9 @@ def _different(ranked: list[Opening]) -> list[Opening]:
 def _excerpt(excerpt: Excerpt, themes: Mapping[str, Piece]) -> tuple[list[Note], int]:
     """Return the notes that begin in the bars, from tick 0 and cut at their end, and the length."""
     if excerpt.theme not in themes:
-        raise ConfigError(f"seed {excerpt}: no theme has that letter; there are {', '.join(themes)}")
+        raise ConfigError(
+            f"seed {excerpt}: no theme has that letter; there are {', '.join(themes)}"
+        )
     bars = themes[excerpt.theme].bars()
     if excerpt.bars.stop - 1 > len(bars):
         raise ConfigError(f"seed {excerpt}: theme {excerpt.theme} has only {len(bars)} bars")
@@ -243,9 +249,7 @@ def _excerpt(excerpt: Excerpt, themes: Mapping[str, Piece]) -> tuple[list[Note],
 
 
 def _cut(notes: list[Note], length: int) -> list[Note]:
-    return [
-        n._replace(duration=min(n.end, length) - n.start) for n in notes if n.start < length
-    ]
+    return [n._replace(duration=min(n.end, length) - n.start) for n in notes if n.start < length]
 
 
 def _upper_voice(notes: list[Note]) -> list[Note]:

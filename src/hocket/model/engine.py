@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from hocket.config import ModelConfig
 from hocket.errors import CheckpointError
-from hocket.tokens import Features
 
 Array = NDArray[np.float32]
 
@@ -36,9 +35,17 @@ class Stepper(Protocol):
         """Return the state before the first event of `batch` sequences."""
 
     def step(
-        self, events: NDArray[np.int64], features: Features, mix: Array, state: EngineState
+        self,
+        events: NDArray[np.int64],
+        sounding: NDArray[np.bool_],
+        place: NDArray[np.int64],
+        mix: Array,
+        state: EngineState,
     ) -> tuple[Array, EngineState]:
-        """Return logits (B, V) after events (B) seen with their features and mix (B, M)."""
+        """Return logits (B, V) and the state after events (B).
+
+        sounding (B, 88) and place (B, 3) as in the grammar's features; mix (B, M).
+        """
 
 
 class Engine:
@@ -69,7 +76,9 @@ class Engine:
         if used != len(into_gates):
             raise ValueError(f"{len(into_gates)} inputs stored, {used} expected")
         layers = range(config.layers)
-        self._recurrent = [np.ascontiguousarray(weights[f"lstms.{n}.weight_hh_l0"].T) for n in layers]
+        self._recurrent = [
+            np.ascontiguousarray(weights[f"lstms.{n}.weight_hh_l0"].T) for n in layers
+        ]
         self._inputs = [np.ascontiguousarray(weights[f"lstms.{n}.weight_ih_l0"].T) for n in layers]
         self._biases = [
             weights[f"lstms.{n}.bias_ih_l0"] + weights[f"lstms.{n}.bias_hh_l0"] for n in layers
@@ -83,14 +92,22 @@ class Engine:
         return EngineState(zeros, zeros)
 
     def step(
-        self, events: NDArray[np.int64], features: Features, mix: Array, state: EngineState
+        self,
+        events: NDArray[np.int64],
+        sounding: NDArray[np.bool_],
+        place: NDArray[np.int64],
+        mix: Array,
+        state: EngineState,
     ) -> tuple[Array, EngineState]:
-        """Return logits (B, V) after events (B) seen with their features and mix (B, M)."""
+        """Return logits (B, V) and the state after events (B).
+
+        sounding (B, 88) and place (B, 3) as in the grammar's features; mix (B, M).
+        """
         gates = self._events[events]
         if self._sounding is not None:
-            gates = gates + features.sounding.astype(np.float32) @ self._sounding
+            gates = gates + sounding.astype(np.float32) @ self._sounding
         for i, table in enumerate(self._places):
-            gates = gates + table[features.place[:, i]]
+            gates = gates + table[place[:, i]]
         if self._themes is not None:
             gates = gates + mix @ self._themes
         hidden, cell = np.empty_like(state.hidden), np.empty_like(state.cell)
@@ -99,10 +116,13 @@ class Engine:
                 gates = hidden[layer - 1] @ self._inputs[layer]
             gates = gates + state.hidden[layer] @ self._recurrent[layer] + self._biases[layer]
             enter, forget, candidate, leave = np.split(gates, 4, axis=1)
-            cell[layer] = _sigmoid(forget) * state.cell[layer] + _sigmoid(enter) * np.tanh(candidate)
+            cell[layer] = _sigmoid(forget) * state.cell[layer] + _sigmoid(enter) * np.tanh(
+                candidate
+            )
             hidden[layer] = _sigmoid(leave) * np.tanh(cell[layer])
         return hidden[-1] @ self._output + self._output_bias, EngineState(hidden, cell)
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
+    half: Array = np.tanh(np.float32(0.5) * x)
+    return np.float32(0.5) * (half + np.float32(1))

@@ -7,45 +7,53 @@ so that the engine can fold them into tables. Softmax is left to the loss and to
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from hocket.config import ModelConfig
-from hocket.tokens.grammar import PLACES
-from hocket.tokens.vocab import PITCHES
 
 SOUNDING_SIZE = 48
 PLACE_SIZE = 16
 THEME_SIZE = 32
-PLACE_CHOICES = (24, PLACES, PLACES)
 
 LstmState = list[tuple[Tensor, Tensor]]
 """A (hidden, cell) pair for each layer, each (1, B, H)."""
 
 
+class InputSizes(NamedTuple):
+    """How many events, pitches and themes there are, and how many values each part of the place."""
+
+    events: int
+    pitches: int
+    places: tuple[int, ...]
+    themes: int
+
+
 class Network(nn.Module):
     """Predicts the next event; B sequences, T events, V vocabulary, M themes, H width."""
 
-    def __init__(self, config: ModelConfig, vocab_size: int, theme_count: int) -> None:
+    def __init__(self, config: ModelConfig, sizes: InputSizes) -> None:
         super().__init__()
         self.config = config
-        self.event = nn.Embedding(vocab_size, config.embedding)
+        self.event = nn.Embedding(sizes.events, config.embedding)
         size = config.embedding
         if config.sounding:
-            self.sounding = nn.Linear(len(PITCHES), SOUNDING_SIZE, bias=False)
+            self.sounding = nn.Linear(sizes.pitches, SOUNDING_SIZE, bias=False)
             size += SOUNDING_SIZE
         if config.place:
-            self.place = nn.ModuleList(nn.Embedding(n, PLACE_SIZE) for n in PLACE_CHOICES)
-            size += PLACE_SIZE * len(PLACE_CHOICES)
+            self.place = nn.ModuleList(nn.Embedding(n, PLACE_SIZE) for n in sizes.places)
+            size += PLACE_SIZE * len(sizes.places)
         if config.theme:
-            self.theme = nn.Linear(theme_count, THEME_SIZE, bias=False)
+            self.theme = nn.Linear(sizes.themes, THEME_SIZE, bias=False)
             size += THEME_SIZE
         self.lstms = nn.ModuleList(
             nn.LSTM(size if layer == 0 else config.width, config.width, batch_first=True)
             for layer in range(config.layers)
         )
         self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(config.width, vocab_size)
+        self.output = nn.Linear(config.width, sizes.events)
         for lstm in self.lstms:  # forget gates start open, so that early gradients reach far back
             nn.init.constant_(lstm.bias_ih_l0[config.width : 2 * config.width], 1.0)  # type: ignore[index]
 

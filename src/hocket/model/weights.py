@@ -83,7 +83,9 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
     except (OSError, KeyError, TypeError, ValueError, SafetensorError, ConfigError) as error:
         raise CheckpointError(f"{folder}: weights cannot be read: {error}; learn again") from None
     if digest != expected:
-        raise CheckpointError(f"{file}: torn or changed (its sha256 is not the card's); learn again")
+        raise CheckpointError(
+            f"{file}: torn or changed (its sha256 is not the card's); learn again"
+        )
     if loaded.vocab_fingerprint != vocab_fingerprint:
         raise CheckpointError(
             f"{file}: made with another vocabulary ({loaded.vocab_fingerprint}, now "

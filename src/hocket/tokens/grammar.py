@@ -26,6 +26,8 @@ from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, PITCHES, VOCAB, Vocab
 MAX_POLYPHONY = events.MAX_POLYPHONY
 PLACES = 16
 """Quarters of a bar that the features tell apart; later ones count as the last."""
+PLACE_SIZES = (TICKS_PER_QUARTER, PLACES, PLACES)
+"""How many values each part of a place has."""
 
 _PITCH_COUNT = len(PITCHES)
 _OFF = VOCAB.families["NOTE_OFF"]
@@ -140,7 +142,7 @@ class NoteGrammar:
 
     def step(self, state: State, ids: NDArray[np.integer]) -> State:
         """Return the state after one event each, ids (B); trusts that they were allowed."""
-        ids = ids.astype(np.int64)
+        ids = np.asarray(ids, np.int64)
         rows = np.arange(len(ids))
         is_off, is_on, is_dur, is_meter = (_within(ids, f) for f in (_OFF, _ON, _DUR, _METER))
         tick = state.tick + np.where(is_dur, ids - _DUR.start + 1, 0)
@@ -172,7 +174,7 @@ class NoteGrammar:
         phase = state.phase[:, None]
         sounding = state.sounding
         inside = (phase >= Phase.METERED) & (phase <= Phase.MOVED)
-        above = _PITCH_INDEX > state.last_pitch[:, None]
+        above = state.last_pitch[:, None] < _PITCH_INDEX
         older = sounding & (state.onset < state.tick[:, None])
         room = sounding | (sounding.sum(1, keepdims=True) < MAX_POLYPHONY)
         mask = np.zeros((len(state), len(VOCAB)), np.bool_)
@@ -227,7 +229,7 @@ def check_walk(grammar: Grammar, ids: NDArray[np.integer]) -> None:
         state = grammar.step(state, np.array([event]))
 
 
-def _within(ids: NDArray[np.int64], family: range) -> NDArray[np.bool_]:
+def _within(ids: NDArray[np.integer], family: range) -> NDArray[np.bool_]:
     return (ids >= family.start) & (ids < family.stop)
 
 

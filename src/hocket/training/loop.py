@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from hocket.config import RunConfig, dumps
 from hocket.corpus import Batch, Corpus, held_out_batch, training_batch
 from hocket.corpus.batches import IGNORED
-from hocket.model.network import LstmState, Network
+from hocket.model.network import InputSizes, LstmState, Network
+from hocket.tokens.grammar import PLACE_SIZES
+from hocket.tokens.vocab import PITCHES
 from hocket.training.checkpoint import Checkpoint, Look, Position
 from hocket.training.devices import Threads, choose_device
 
@@ -123,7 +125,8 @@ class _Run:
         self.settings = settings_fingerprint(config, corpus)
         self.device, self.threads = choose_device(), Threads()
         torch.manual_seed(config.rng)
-        self.network = Network(config.model, vocab_size, corpus.theme_count).to(self.device)
+        sizes = InputSizes(vocab_size, len(PITCHES), PLACE_SIZES, corpus.theme_count)
+        self.network = Network(config.model, sizes).to(self.device)
         self.parameters = dict(self.network.named_parameters())
         decayed = [p for p in self.parameters.values() if p.dim() > 1]
         plain = [p for p in self.parameters.values() if p.dim() <= 1]
@@ -153,7 +156,7 @@ class _Run:
         self.network.train()
         loss, self.carry = self._loss(batch, self.carry)
         self.optimizer.zero_grad(set_to_none=False)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         self.optimizer.step()
         self.position = replace(
@@ -220,9 +223,7 @@ class _Run:
         carry = {}
         for layer, (hidden, cell) in enumerate(self.carry):
             carry[f"hidden.{layer}"], carry[f"cell.{layer}"] = hidden.detach(), cell.detach()
-        return Checkpoint(
-            self.settings, self.position, self._weights(), self.best, *moments, carry
-        )
+        return Checkpoint(self.settings, self.position, self._weights(), self.best, *moments, carry)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.network.load_state_dict(dict(checkpoint.weights))
@@ -254,9 +255,7 @@ class _Run:
         counted = int((batch.targets != IGNORED).sum())
         return losses.sum() / max(counted, 1), [(h.detach(), c.detach()) for h, c in after]
 
-    def _losses(
-        self, batch: Batch, state: LstmState, window: slice
-    ) -> tuple[Tensor, LstmState]:
+    def _losses(self, batch: Batch, state: LstmState, window: slice) -> tuple[Tensor, LstmState]:
         """Return nats per event (B, T), 0 where the target is ignored, and the state after."""
         to = self.device
         logits, after = self.network(
