@@ -53,6 +53,7 @@ class Engine:
 
     def __init__(self, weights: Mapping[str, Array], config: ModelConfig) -> None:
         try:
+            _check_shapes(weights, config)
             self._fold(weights, config)
         except (KeyError, ValueError, IndexError) as error:
             raise CheckpointError(f"weights do not fit their config: {error}") from None
@@ -126,3 +127,37 @@ class Engine:
 def _sigmoid(x: Array) -> Array:
     half: Array = np.tanh(np.float32(0.5) * x)
     return np.float32(0.5) * (half + np.float32(1))
+
+
+def _check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
+    """Raise `ValueError` where an array is missing, left over or of another shape than it should be.
+
+    A size that no setting says has a name, and must be the same wherever the name stands.
+    """
+    width, gates = config.width, 4 * config.width
+    expected: dict[str, tuple[int | str, ...]] = {
+        "event.weight": ("events", config.embedding),
+        "output.weight": ("events", width),
+        "output.bias": ("events",),
+    }
+    if config.sounding:
+        expected["sounding.weight"] = ("sounding", "pitches")
+    if config.place:
+        expected |= {f"place.{i}.weight": (f"choices {i}", "place") for i in range(3)}
+    if config.theme:
+        expected["theme.weight"] = ("theme", "themes")
+    for layer in range(config.layers):
+        expected[f"lstms.{layer}.weight_ih_l0"] = (gates, width if layer else "inputs")
+        expected[f"lstms.{layer}.weight_hh_l0"] = (gates, width)
+        expected[f"lstms.{layer}.bias_ih_l0"] = expected[f"lstms.{layer}.bias_hh_l0"] = (gates,)
+    if odd := sorted(expected.keys() ^ weights.keys()):
+        raise ValueError(f"{odd[0]} is {'missing' if odd[0] in expected else 'left over'}")
+    sizes: dict[int | str, int] = {}
+    for name, wanted in expected.items():
+        shape = weights[name].shape
+        fits = len(shape) == len(wanted) and all(
+            size == (want if isinstance(want, int) else sizes.setdefault(want, size))
+            for want, size in zip(wanted, shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(f"{name} has the shape {shape}")

@@ -33,7 +33,7 @@ class Weights:
     themes: tuple[str, ...]
     """Titles of the M themes, in the order of the mix."""
     learned: Mapping[str, float | int]
-    """step, held_out (nats per event), seconds."""
+    """step, held_out (nats per event)."""
     fingerprint: str = ""
     """Sixteen hex digits of the file's sha256."""
 
@@ -73,7 +73,12 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
         arrays = load_arrays(data)
         digest = hashlib.sha256(data).hexdigest()
         loaded = Weights(
-            arrays, model, card["vocab"], tuple(card["themes"]), card["learned"], digest[:16]
+            arrays,
+            model,
+            card["vocab"],
+            tuple(card["themes"]),
+            {"step": int(card["learned"]["step"]), "held_out": float(card["learned"]["held_out"])},
+            digest[:16],
         )
         expected = card["sha256"]
     except FileNotFoundError as error:
@@ -91,6 +96,9 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
             f"{file}: made with another vocabulary ({loaded.vocab_fingerprint}, now "
             f"{vocab_fingerprint}); learn again with this version"
         )
+    seen = arrays["theme.weight"].shape[-1] if model.theme and "theme.weight" in arrays else None
+    if seen not in (None, len(loaded.themes)) or not all(isinstance(t, str) for t in loaded.themes):
+        raise CheckpointError(f"{card_file}: its themes do not fit the weights; learn again")
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise CheckpointError(f"{file}: holds values that are not finite; learn again")
     return loaded
