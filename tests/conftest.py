@@ -1,0 +1,102 @@
+"""Two tiny made-up themes, and one tiny run that many tests look at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hocket import config as settings
+from hocket.config import RunConfig
+from hocket.music import Key, Meter, Note, Piece, Tempo
+from hocket.scores import write
+
+TINY = RunConfig(
+    rng=3,
+    model=settings.ModelConfig(layers=2, width=16, embedding=8, dropout=0.2),
+    training=settings.TrainingConfig(
+        minutes=5.0,
+        batch=4,
+        window=16,
+        windows=3,
+        learning_rate=3e-3,
+        held_out=0.12,
+        check_every=4,
+        patience=8,
+        max_steps=8,
+        hockets=0.4,
+        hocket_pieces=4,
+        rebar=0.5,
+        blend=0.2,
+    ),
+    opening=settings.SeedConfig(seed=None, seed_bars=1, seeds=2, candidates=8),
+    generation=settings.GenerationConfig(takes=2, bars=6, turns=2),
+)
+"""Every knob that a test leans on is said here, so that tuned defaults change no test."""
+
+
+def four_four() -> Piece:
+    """Eight bars in C major, 4/4: quarters over half notes."""
+    tune = (60, 64, 67, 72, 71, 67, 65, 62, 64, 65, 67, 69, 67, 65, 64, 62)
+    notes = [Note(24 * i, 24, tune[i % 16] + 2 * (i // 16)) for i in range(32)]
+    notes += [Note(48 * i, 48, (48, 43, 41, 43)[i % 4]) for i in range(16)]
+    return Piece.of(notes, meters=[Meter(0, 4, 4)], tempos=[Tempo(0, 600_000)], title="Walk")
+
+
+def three_four() -> Piece:
+    """A pick-up and nine bars in G minor, 3/4: eighths over dotted halves."""
+    tune = (67, 70, 74, 72, 70, 69, 67, 66, 67, 62, 63, 65, 67, 69, 70, 67, 65, 63)
+    notes = [Note(0, 12, 62), Note(12, 12, 66)]
+    notes += [Note(24 + 12 * i, 12, tune[(5 * i) % 18]) for i in range(54)]
+    notes += [Note(24 + 72 * i, 72, (43, 50, 46)[i % 3]) for i in range(9)]
+    meters = [Meter(0, 1, 4), Meter(24, 3, 4)]
+    return Piece.of(
+        notes, meters=meters, tempos=[Tempo(0, 400_000)], keys=[Key(0, -2, True)], title="Turn"
+    )
+
+
+@pytest.fixture(scope="session")
+def themes() -> list[Piece]:
+    """Themes in 4/4, C major, and in 3/4, G minor."""
+    return [four_four(), three_four()]
+
+
+@pytest.fixture(scope="session")
+def theme_files(themes: list[Piece], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The themes as MIDI files, never written to again."""
+    folder = tmp_path_factory.mktemp("themes")
+    files = [folder / "walk.mid", folder / "turn.mid"]
+    for theme, file in zip(themes, files, strict=True):
+        write(theme, file)
+    return files
+
+
+@pytest.fixture(scope="session")
+def tiny() -> RunConfig:
+    """Settings of a run that takes a second."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same settings as a file, for the command line."""
+    file = tmp_path_factory.mktemp("settings") / "tiny.toml"
+    file.write_text(settings.dumps(TINY), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def tiny_run(theme_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run: copy it before writing to it."""
+    from hocket import fuse
+
+    folder = tmp_path_factory.mktemp("run") / "out"
+    fuse(*theme_files, out=folder, config=TINY)
+    return folder
+
+
+@pytest.fixture
+def one_step(tiny: RunConfig) -> RunConfig:
+    """Settings of a run that learns nothing to speak of."""
+    return replace(tiny, training=replace(tiny.training, max_steps=1, check_every=1))
