@@ -101,7 +101,7 @@ def load(file: Path, settings: str) -> Checkpoint:
         found = header["settings"]
     except FileNotFoundError:
         raise CheckpointError(f"{file}: not there; nothing to resume, start afresh") from None
-    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, SafetensorError) as error:
         raise CheckpointError(f"{file}: torn or foreign ({error}); start afresh") from None
     if found != settings:
         raise CheckpointError(

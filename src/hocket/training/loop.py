@@ -55,7 +55,7 @@ def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
     training = replace(config.training, minutes=0.0)
     parts = RunConfig(rng=config.rng, model=config.model, training=training)
     digest = hashlib.sha256(dumps(parts).encode())
-    for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out):
+    for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out, corpus.home):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(corpus.fingerprint.encode())
     return digest.hexdigest()[:16]
@@ -75,7 +75,8 @@ def learn(
 
     The time budget counts from this call; a resumed run gets a new one.
     `should_stop` is asked after every step. `on_checkpoint` gets a checkpoint at every look at the
-    held-out bars. The network's best weights are the checkpoint's `best`.
+    held-out bars and where the run stops: a run resumed from it ends as one that never stopped. The
+    network's best weights are the `best` of the checkpoint returned.
     """
     run = _Run(corpus, config, vocab_size, resume)
     held_out = held_out_batch(corpus)
@@ -83,6 +84,11 @@ def learn(
     events = config.training.batch * config.training.window
     first_step, began = run.position.step, time.monotonic()
     seconds_before = run.position.seconds
+
+    def look() -> None:
+        loss = run.evaluate(held_out) if judged else run.position.losses[-1]
+        run.look(loss, seconds_before + time.monotonic() - began)
+
     while not run.position.stopped:
         run.step()
         position = run.position
@@ -92,11 +98,15 @@ def learn(
         last = position.step >= config.training.max_steps
         out_of_time = now - began >= 60 * config.training.minutes
         stop_asked = should_stop()
+        if due or last:
+            look()
         if due or last or out_of_time or stop_asked:
-            loss = run.evaluate(held_out) if judged else position.losses[-1]
-            run.look(loss, seconds_before + now - began)
             run.end(last=last, out_of_time=out_of_time, stop_asked=stop_asked)
             on_checkpoint(run.checkpoint())
+            if not (due or last):
+                # Only now, so that the run goes on from the checkpoint as if it had never stopped;
+                # and yet what it learned since the last look is of use.
+                look()
         best = run.position.best_held_out
         left_steps = (config.training.max_steps - position.step) / max(speed, 1e-9)
         left_budget = 60 * config.training.minutes - (now - began)
