@@ -32,6 +32,12 @@ class ModelConfig:
     width: int = knob(256, "units of each LSTM layer", 8, 4096)
     embedding: int = knob(128, "size of the event embedding", 4, 4096)
     dropout: float = knob(0.2, "share of units dropped after each LSTM layer in training", 0, 0.9)
+    hidden: float = knob(
+        0.2,
+        "share of past events hidden in learning, so that it finds its way after a slip",
+        0,
+        0.9,
+    )
     sounding: bool = knob(True, "the network sees which pitches sound now")
     place: bool = knob(True, "the network sees the position in the beat and in the bar")
     theme: bool = knob(True, "the network sees the weights of the themes (the mix)")
@@ -52,9 +58,12 @@ class TrainingConfig:
     )
     check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
     patience: int = knob(8, "looks without a better held-out loss before learning stops", 1)
-    max_steps: int = knob(600, "optimizer steps at most; the learning rate falls until then", 1)
-    hockets: float = knob(0.4, "share of sequences in which bars of the themes take turns", 0, 1)
+    max_steps: int = knob(400, "optimizer steps at most; the learning rate falls until then", 1)
+    hockets: float = knob(0.6, "share of sequences in which bars of the themes take turns", 0, 1)
     hocket_pieces: int = knob(64, "different pieces made of the themes' bars in turn", 0, 10_000)
+    home_key: float = knob(
+        0.5, "share of sequences in the takes' own key; the others in any of twelve", 0, 1
+    )
     rebar: float = knob(0.5, "share of a theme's sequences barred in the first theme's metre", 0, 1)
     blend: float = knob(
         0.15, "share of sequences that see an even mix instead of their theme", 0, 1
@@ -81,7 +90,7 @@ class GenerationConfig:
     bars: int = knob(32, "length of a take in bars, its opening included", 1, 1000)
     mix: float = knob(0.5, "weight of the first theme, the others share the rest; 0 to 1", 0, 1)
     turns: int = knob(
-        4, "bars after which the themes take turns at an even mix; 0 for one steady mix", 0, 64
+        2, "bars after which the themes take turns at an even mix; 0 for one steady mix", 0, 64
     )
     temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
     top_p: float = knob(

@@ -27,7 +27,7 @@ from hocket.model import weights as stored_weights
 from hocket.music import Piece
 from hocket.music.pitch import estimate_key, key_name
 from hocket.scores import write
-from hocket.scores.files import atomic_write, read_bytes, write_text
+from hocket.scores.files import atomic_write, make_folder, read_bytes, remove, write_text
 from hocket.tokens import VOCAB
 
 CONFIG_FILE = "run.toml"
@@ -82,14 +82,13 @@ def clear_takes(folder: Path) -> None:
     """Remove the takes of an earlier run, when a new one is ready to take their place."""
     for file in folder.iterdir():
         if _TAKE.fullmatch(file.name):
-            file.unlink()
+            remove(file)
 
 
 def save_settings(folder: Path, config: RunConfig, themes: Mapping[str, Piece]) -> None:
     """Write the settings and the themes: from here on the folder is a run."""
-    (folder / THEMES_FOLDER).mkdir(exist_ok=True)
-    for file in (folder / THEMES_FOLDER).glob("?.mid"):
-        file.unlink()
+    for file in make_folder(folder / THEMES_FOLDER).glob("?.mid"):
+        remove(file)
     for letter, theme in themes.items():
         write(theme, folder / THEMES_FOLDER / f"{letter}.mid")
     write_text(folder / CONFIG_FILE, dumps(config))

@@ -12,62 +12,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hocket import config as settings
 from hocket.config import RunConfig
 from hocket.errors import ConfigError, ScoreError
+from hocket.reporter import Reporter, Silent
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from hocket.analysis import Measures
-    from hocket.generation import Opening, Take
     from hocket.model.weights import Weights
     from hocket.music import Piece
     from hocket.runs import Run
-    from hocket.training import Checkpoint, Progress
+    from hocket.training import Checkpoint
 
 LEAST_NOTES = 16
 LEAST_BARS = 4
 MOST_THEMES = 16
 SECONDS_BETWEEN_SAVES = 10.0
-
-
-class Reporter(Protocol):
-    """Hears how a workflow goes on; the command line shows it, a script may ignore it."""
-
-    def say(self, text: str) -> None:
-        """One line that a person should see."""
-
-    def learning(self, progress: Progress) -> None:
-        """A step of learning was taken."""
-
-    def writing(self, bars: float, of: int) -> None:
-        """Takes have come to a bar, of so many."""
-
-    def should_stop(self) -> bool:
-        """Whether learning should stop now and keep what it has."""
-
-
-class Silent:
-    """A reporter that shows nothing."""
-
-    def say(self, text: str) -> None:
-        """Ignore it."""
-
-    def learning(self, progress: Progress) -> None:
-        """Ignore it."""
-
-    def writing(self, bars: float, of: int) -> None:
-        """Ignore it."""
-
-    def should_stop(self) -> bool:
-        """Go on."""
-        return False
 
 
 def fuse(
@@ -198,6 +161,7 @@ def _learned(
 
     from hocket import training
     from hocket.corpus import build
+    from hocket.generation.compose import key_of_takes
     from hocket.runs import CHECKPOINT_FILE
     from hocket.scores.files import atomic_write
     from hocket.tokens import VOCAB
@@ -205,6 +169,7 @@ def _learned(
 
     corpus = build(
         list(themes.values()),
+        key=key_of_takes(themes, config),
         held_out=config.training.held_out,
         hocket_count=config.training.hocket_pieces,
         rng=config.rng,
@@ -267,9 +232,18 @@ def _write_takes(
 
     from hocket import runs
     from hocket.analysis import measure
+    from hocket.generation.compose import compose
 
     with threadpool_limits(1, "blas"):  # small products: threads cost more than they bring
-        takes = _takes(themes, weights, config, reporter, first)
+        takes = compose(
+            themes,
+            weights,
+            config,
+            first=first,
+            say=reporter.say,
+            on_step=lambda bars: reporter.writing(bars, config.generation.bars),
+        )
+    reporter.writing(config.generation.bars, config.generation.bars)
     measures = [measure(take.piece, themes) for take in takes]
     held_out = float(weights.learned["held_out"])
     run = runs.Run(themes, takes, measures, config, held_out, stopped, folder)
@@ -278,94 +252,12 @@ def _write_takes(
     return run
 
 
-def _takes(
-    themes: Mapping[str, Piece],
-    weights: Weights,
-    config: RunConfig,
-    reporter: Reporter,
-    first: int,
-) -> list[Take]:
-    from hocket.generation import Take, mix, rules_for, sample, search
-    from hocket.model.engine import Engine
-    from hocket.music.pitch import agreeing, estimate_key, parse_key
-    from hocket.tokens import decode
-
-    wanted, letters = config.generation, list(themes)
-    key = parse_key(wanted.key) if wanted.key not in ("auto", "off") else None
-    key = key or estimate_key(themes[letters[0]].notes)
-    moved = dict(zip(letters, agreeing(list(themes.values()), key), strict=True))
-    engine = Engine(weights.arrays, weights.model)
-    constant = mix.weights(wanted.mix, len(themes))
-    kept = search(moved, engine, constant, config.opening, config.rng)
-    openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
-    for opening in dict.fromkeys(openings):
-        reporter.say(
-            f"opening {opening.recipe}: likelihood {opening.likelihood:.2f} nats an event, "
-            f"harmonic distance {opening.distance:.2f}"
-        )
-    _fit(openings, wanted.bars)
-    bar_ticks = openings[0].piece.main_meter.bar_ticks
-    if wanted.turns:
-        leads = [letters.index(opening.recipe.second.theme) for opening in openings]
-        shares = mix.leading_time(constant, list(themes.values()))
-        followed = mix.in_turns(shares, leads, wanted.turns)
-    else:
-        followed = mix.steady(constant, wanted.takes)
-    sampled = sample(
-        engine,
-        [opening.ids for opening in openings],
-        rules_for(wanted, None if wanted.key == "off" else key, bar_ticks, list(themes.values())),
-        followed,
-        wanted,
-        config.rng,
-        first=first,
-        on_step=lambda bars: reporter.writing(bars, wanted.bars),
-    )
-    reporter.writing(wanted.bars, wanted.bars)
-    tempo = _blended_tempo(list(themes.values()), constant)
-    title = " × ".join(theme.title or letter for letter, theme in themes.items())
-    return [
-        Take(
-            replace(
-                decode(ids),
-                tempos=(tempo,),
-                keys=() if wanted.key == "off" else (key,),
-                title=f"Take {first + i}: {title}",
-            ),
-            ids,
-            log_probs,
-            str(openings[i].recipe),
-            tuple(float(weight) for weight in constant),
-            wanted,
-            config.rng,
-            first + i,
-            weights.fingerprint,
-        )
-        for i, (ids, log_probs) in enumerate(sampled)
-    ]
-
-
-def _fit(openings: Sequence[Opening], bars: int) -> None:
-    """Raise `ConfigError` if an opening leaves nothing to write."""
-    for opening in openings:
-        used = -(-opening.piece.end // opening.piece.main_meter.bar_ticks)
-        if used >= bars:
-            raise ConfigError(f"opening {opening.recipe} fills {used} bars; ask for more --bars")
-
-
-def _blended_tempo(themes: Sequence[Piece], weights: NDArray[np.float32]) -> Any:
-    """Return the tempo between the themes' own, by the mix: the weighted geometric mean."""
-    tempos = [theme.main_tempo for theme in themes]
-    logs = [math.log(tempo.microseconds) for tempo in tempos]
-    mean = sum(float(w) * log for w, log in zip(weights, logs, strict=True))
-    return tempos[0]._replace(microseconds=round(math.exp(mean)))
-
-
 def _prepared(out: str | Path | None, overwrite: bool) -> Path | None:
     """Return the folder for results, made if need be; an earlier run there is not lost unasked."""
     if out is None:
         return None
     from hocket import runs
+    from hocket.scores.files import make_folder
 
     folder = Path(out)
     if runs.is_run(folder) and not overwrite:
@@ -373,13 +265,7 @@ def _prepared(out: str | Path | None, overwrite: bool) -> Path | None:
             f"{folder}: holds a run already; choose another folder with -o, make more takes of it "
             "with --from, go on learning with --resume, or say --overwrite"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScoreError(
-            f"{folder}: cannot be made: {error.strerror}; choose another with -o"
-        ) from None
-    return folder
+    return make_folder(folder)
 
 
 def _theme(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:

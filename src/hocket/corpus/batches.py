@@ -67,9 +67,12 @@ def training_batch(corpus: Corpus, config: TrainingConfig, rng: int, step: int) 
 
 
 def held_out_batch(corpus: Corpus) -> Batch:
-    """Return every piece whole in its own metre and key, with only the held-out bars as targets."""
+    """Return every theme in its own metre and the takes' key; only held-out bars are targets."""
     pieces = np.flatnonzero(corpus.kind == Kind.NATIVE)
-    draws = [_Draw(int(piece), int(corpus.bounds[piece]), 0, False) for piece in pieces]
+    draws = [
+        _Draw(int(piece), int(corpus.bounds[piece]), int(corpus.home[piece]), False)
+        for piece in pieces
+    ]
     longest = int((corpus.bounds[pieces + 1] - corpus.bounds[pieces]).max()) - 1
     rows = [_row(corpus, draw, draw.start, longest, learn_held_out=True) for draw in draws]
     return _stack(rows, fresh=True)
@@ -85,9 +88,9 @@ def _draw(corpus: Corpus, config: TrainingConfig, rng: int, chain: int, row: int
     start = int(random.integers(begin - length // 2, max(end - length // 2, begin + 1)))
     if random.random() < 0.25 or start < begin:
         start = begin
-    return _Draw(
-        piece, start, int(random.choice(corpus.shifts[piece])), random.random() < config.blend
-    )
+    at_home = random.random() < config.home_key
+    shift = int(corpus.home[piece] if at_home else random.choice(corpus.shifts[piece]))
+    return _Draw(piece, start, shift, random.random() < config.blend)
 
 
 def _choices(

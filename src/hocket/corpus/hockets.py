@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from hocket.music import Note, Piece
-from hocket.music.pitch import agreeing
 
 BARS = 24
 """Length of a hocket."""
@@ -26,19 +25,20 @@ def hockets(
     count: int,
     random: np.random.Generator,
 ) -> Iterator[tuple[Piece, list[tuple[int, int]]]]:
-    """Yield `count` pieces, each with its turns: (tick, number of the theme) from when on.
+    """Yield `count` pieces from themes that agree in key, each with its turns.
+
+    A turn is (tick, number of the theme): which theme is heard from when on.
 
     A turn is a stretch of a theme from one of its bar lines on that touches no held-out range of ticks.
     The metre is that of the first theme. None are made where a theme has no bar to give.
     """
     if len(themes) < 2:
         return
-    agreed = agreeing(themes)
     starts = [
         [(bar.start, theme.end) for bar in theme.bars() if bar.start + bar.stop < 2 * theme.end]
-        for theme in agreed
+        for theme in themes
     ]
-    meter = agreed[0].main_meter
+    meter = themes[0].main_meter
     shortest = [[range(begin, begin + meter.bar_ticks) for begin, _ in each] for each in starts]
     if not all(
         any(not _touches(stretch, away) for stretch in each)
@@ -48,7 +48,7 @@ def hockets(
     for _ in range(count):
         notes: list[Note] = []
         turns: list[tuple[int, int]] = []
-        now, current = 0, int(random.integers(len(agreed)))
+        now, current = 0, int(random.integers(len(themes)))
         while now < BARS * meter.bar_ticks:
             begin, end = starts[current][random.integers(len(starts[current]))]
             bars = min(
@@ -57,10 +57,10 @@ def hockets(
             stretch = range(begin, begin + bars * meter.bar_ticks)
             if not _touches(stretch, held_out[current]):
                 turns.append((now, current))
-                excerpt = agreed[current].excerpt(stretch)
+                excerpt = themes[current].excerpt(stretch)
                 notes.extend(note._replace(start=note.start + now) for note in excerpt)
                 now += len(stretch)
-                current = (current + int(random.integers(1, len(agreed)))) % len(agreed)
+                current = (current + int(random.integers(1, len(themes)))) % len(themes)
         yield Piece.of(notes, meters=[meter]), turns
 
 

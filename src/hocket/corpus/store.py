@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from hocket.corpus.augment import transpositions
 from hocket.corpus.hockets import hockets
-from hocket.music import Meter, Piece
+from hocket.music import Key, Meter, Piece
+from hocket.music.pitch import agreeing
 from hocket.tokens import GRAMMAR, Features, Grammar
-from hocket.tokens.vocab import VOCAB
+from hocket.tokens.vocab import PITCHES, VOCAB
 
 
 class Kind(IntEnum):
@@ -45,6 +46,8 @@ class Corpus:
     """What the automaton sees after each event: sounding (N, 88) and place (N, 3)."""
     shifts: tuple[range, ...]
     """(P): the transpositions each piece may be moved by."""
+    home: NDArray[np.int64]
+    """(P): the transposition that brings each piece to the takes' key."""
     fingerprint: str
     """Of the vocabulary."""
 
@@ -81,6 +84,7 @@ def held_out_bars(piece: Piece, share: float, rng: np.random.Generator) -> list[
 def build(
     themes: Sequence[Piece],
     *,
+    key: Key | None = None,
     held_out: float = 0.0,
     hocket_count: int = 0,
     rng: int = 0,
@@ -88,9 +92,12 @@ def build(
 ) -> Corpus:
     """Encode each theme in its own metre and in the first one's, and hockets in the first one's.
 
-    The metre of the first theme is the one that takes will have. Held-out bars are so everywhere.
+    The metre of the first theme is the one that takes will have, and `key` (by default the first
+    theme's) their key. Held-out bars are so everywhere.
     """
     simple = [grammar.simplify(theme) for theme in themes]
+    agreed = agreeing(simple, key)
+    shifts = [_home(theme, moved) for theme, moved in zip(simple, agreed, strict=True)]
     meter = simple[0].main_meter
     away = [
         held_out_bars(theme, held_out, np.random.default_rng((rng, number)))
@@ -98,13 +105,19 @@ def build(
     ]
     entries: list[_Entry] = []
     for number, theme in enumerate(simple):
-        entries.append(_Entry(Kind.NATIVE, theme, [(0, number)], away[number]))
+        entries.append(_Entry(Kind.NATIVE, theme, [(0, number)], away[number], shifts[number]))
         if theme.main_meter != meter:
             entries.append(
-                _Entry(Kind.REBARRED, rebarred(theme, meter), [(0, number)], away[number])
+                _Entry(
+                    Kind.REBARRED,
+                    rebarred(theme, meter),
+                    [(0, number)],
+                    away[number],
+                    shifts[number],
+                )
             )
-    for piece, turns in hockets(simple, away, hocket_count, np.random.default_rng((rng, 0xB0C))):
-        entries.append(_Entry(Kind.HOCKET, piece, turns, []))
+    for piece, turns in hockets(agreed, away, hocket_count, np.random.default_rng((rng, 0xB0C))):
+        entries.append(_Entry(Kind.HOCKET, piece, turns, [], 0))
     ids = [grammar.encode(entry.piece) for entry in entries]
     ticks = [ticks_before(events) for events in ids]
     features = [grammar.trace(events) for events in ids]
@@ -123,8 +136,17 @@ def build(
             np.concatenate([f.place for f in features]),
         ),
         shifts=tuple(transpositions(entry.piece) for entry in entries),
+        home=np.array([entry.home for entry in entries]),
         fingerprint=grammar.vocab.fingerprint,
     )
+
+
+def _home(theme: Piece, moved: Piece) -> int:
+    """Return the transposition from a theme to itself moved, 0 if that leaves the piano."""
+    pitches = [note.pitch for note in moved.notes]
+    if not pitches or min(pitches) < PITCHES.start or max(pitches) >= PITCHES.stop:
+        return 0
+    return min(pitches) - min(note.pitch for note in theme.notes)
 
 
 @dataclass(frozen=True)
@@ -134,6 +156,7 @@ class _Entry:
     turns: list[tuple[int, int]]
     """(tick, theme): from when on which theme is heard."""
     held_out: list[range]
+    home: int
 
     def theme_at(self, ticks: NDArray[np.int64]) -> NDArray[np.uint16]:
         starts, themes = np.array(self.turns).T

@@ -71,7 +71,11 @@ class Network(nn.Module):
         events int64 (B, T); sounding float (B, T, 88); place int64 (B, T, 3);
         mix float (B, T, M): the weights of the themes for the next event.
         """
-        inputs = [self.event(events)]
+        seen = self.event(events)
+        if self.training and self.config.hidden:
+            hidden_here = torch.rand(events.shape, device=events.device) < self.config.hidden
+            seen = seen.masked_fill(hidden_here[..., None], 0.0)
+        inputs = [seen]
         if self.config.sounding:
             inputs.append(self.sounding(sounding))
         if self.config.place:

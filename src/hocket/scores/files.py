@@ -112,6 +112,24 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     atomic_write(path, text.encode())
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder, and those above it, if it is not there; raises ScoreError where that fails."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScoreError(f"{path}: cannot be made: {_reason(error, _WRITE_FAILURES)}") from error
+    return folder
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file; raises ScoreError where that fails."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise ScoreError(f"{path}: cannot remove: {_reason(error, _WRITE_FAILURES)}") from error
+
+
 def beginning(data: bytes) -> str:
     """Return in words what `data` starts with, for messages about a wrong kind of file."""
     if not data:

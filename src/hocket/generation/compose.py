@@ -1,0 +1,111 @@
+"""Themes and weights to takes: openings, mix and rules put together around the sampler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.config import RunConfig
+from hocket.errors import ConfigError
+from hocket.generation import mix
+from hocket.generation.rules import rules_for
+from hocket.generation.sampler import Take, sample
+from hocket.generation.seeds import Opening, search
+from hocket.model.engine import Engine
+from hocket.model.weights import Weights
+from hocket.music import Key, Piece, Tempo
+from hocket.music.pitch import agreeing, estimate_key, parse_key
+from hocket.tokens import decode
+
+
+def compose(
+    themes: Mapping[str, Piece],
+    weights: Weights,
+    config: RunConfig,
+    *,
+    first: int = 1,
+    say: Callable[[str], None] = lambda text: None,
+    on_step: Callable[[float], None] = lambda bars: None,
+) -> list[Take]:
+    """Write takes from themes by letter, numbered from `first`, in the first theme's key and metre.
+
+    `say` gets a line for each opening chosen. Raises `ConfigError` where an opening does not fit.
+    """
+    wanted, letters = config.generation, list(themes)
+    key = key_of_takes(themes, config)
+    moved = dict(zip(letters, agreeing(list(themes.values()), key), strict=True))
+    engine = Engine(weights.arrays, weights.model)
+    constant = mix.weights(wanted.mix, len(themes))
+    kept = search(moved, engine, constant, config.opening, config.rng)
+    openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
+    for opening in dict.fromkeys(openings):
+        say(
+            f"opening {opening.recipe}: likelihood {opening.likelihood:.2f} nats an event, "
+            f"harmonic distance {opening.distance:.2f}"
+        )
+    _fit(openings, wanted.bars)
+    bar_ticks = openings[0].piece.main_meter.bar_ticks
+    if wanted.turns:
+        leads = [letters.index(opening.recipe.second.theme) for opening in openings]
+        shares = mix.leading_time(constant, list(themes.values()))
+        followed = mix.in_turns(shares, leads, wanted.turns)
+    else:
+        followed = mix.steady(constant, wanted.takes)
+    sampled = sample(
+        engine,
+        [opening.ids for opening in openings],
+        rules_for(wanted, None if wanted.key == "off" else key, bar_ticks, list(themes.values())),
+        followed,
+        wanted,
+        config.rng,
+        first=first,
+        on_step=on_step,
+    )
+    tempo = _blended_tempo(list(themes.values()), constant)
+    title = " × ".join(theme.title or letter for letter, theme in themes.items())
+    return [
+        Take(
+            replace(
+                decode(ids),
+                tempos=(tempo,),
+                keys=() if wanted.key == "off" else (key,),
+                title=f"Take {first + i}: {title}",
+            ),
+            ids,
+            log_probs,
+            str(openings[i].recipe),
+            tuple(float(weight) for weight in constant),
+            wanted,
+            config.rng,
+            first + i,
+            weights.fingerprint,
+        )
+        for i, (ids, log_probs) in enumerate(sampled)
+    ]
+
+
+def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:
+    """Return the key of the takes: the one asked for, or the first theme's."""
+    if config.generation.key in ("auto", "off"):
+        return estimate_key(next(iter(themes.values())).notes)
+    return parse_key(config.generation.key)
+
+
+def _fit(openings: Sequence[Opening], bars: int) -> None:
+    """Raise `ConfigError` if an opening leaves nothing to write."""
+    for opening in openings:
+        used = -(-opening.piece.end // opening.piece.main_meter.bar_ticks)
+        if used >= bars:
+            raise ConfigError(f"opening {opening.recipe} fills {used} bars; ask for more --bars")
+
+
+def _blended_tempo(themes: Sequence[Piece], weights: NDArray[np.float32]) -> Tempo:
+    """Return the tempo between the themes' own, by the mix: the weighted geometric mean."""
+    tempos = [theme.main_tempo for theme in themes]
+    logs = [math.log(tempo.microseconds) for tempo in tempos]
+    mean = sum(float(w) * log for w, log in zip(weights, logs, strict=True))
+    return tempos[0]._replace(microseconds=round(math.exp(mean)))
