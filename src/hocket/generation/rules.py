@@ -27,6 +27,9 @@ Events = NDArray[np.int64]
 MOST_QUARTERS = 8
 """A note longer than this counts as stuck."""
 
+HYBRID = frozenset(range(0, TICKS_PER_QUARTER, 2)) | frozenset(range(0, TICKS_PER_QUARTER, 3))
+"""Ticks of the quarter on the hybrid grid: every longest note that begins on it can end on it."""
+
 EXCLUDED = np.float32(-np.inf)
 
 _OFF = VOCAB.families["NOTE_OFF"]
@@ -63,6 +66,7 @@ def rules_for(
         StayInMeter(),
         LongestNote(longest),
         Voices(voices),
+        OnTheGrid(HYBRID),
         OnTheGrid(set().union(*(usual_places(theme) for theme in themes))),
     ]
     if key is not None and config.key_strength:
@@ -107,7 +111,7 @@ class StayInMeter:
 
 
 class OnTheGrid:
-    """Keeps every instant at a place in the quarter where the themes have theirs.
+    """Keeps every instant at some places in the quarter: the hybrid grid's, and the themes'.
 
     A slip to a place that no theme knows is one that the model cannot find back from.
     """

@@ -55,11 +55,9 @@ class Recipe:
     @classmethod
     def parse(cls, text: str) -> Recipe:
         """Read a recipe such as `A:5-6+B:1-2`; raises `ConfigError` if it is none."""
-        first, sign, second = re.fullmatch(
-            r"([^+/]*)([+/]?)([^+/]*)", text.replace(" ", "")
-        ).groups()  # type: ignore[union-attr]
-        matches = [_PART.fullmatch(part) for part in (first, second)]
-        if not sign or not all(matches):
+        parts = re.split(r"([+/])", text.replace(" ", ""))
+        matches = [_PART.fullmatch(part) for part in parts[::2]]
+        if len(parts) != 3 or not all(matches):
             raise ConfigError(f"seed {text!r}: write it as A:5-6+B:1-2 or A:1-4/B:1-4")
         excerpts = []
         for match in matches:
@@ -70,7 +68,7 @@ class Recipe:
                     f"seed {text!r}: bars {low}-{high} are no range; the first bar is 1"
                 )
             excerpts.append(Excerpt(match[1], range(low, high + 1)))
-        return cls(excerpts[0], excerpts[1], sign == "/")
+        return cls(excerpts[0], excerpts[1], parts[1] == "/")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
