@@ -14,7 +14,7 @@ from hocket.scores import write
 
 TINY = RunConfig(
     rng=3,
-    model=settings.ModelConfig(layers=2, width=16, embedding=8, dropout=0.2),
+    model=settings.ModelConfig(layers=2, width=16, embedding=8, dropout=0.2, hidden=0.1),
     training=settings.TrainingConfig(
         minutes=5.0,
         batch=4,
@@ -27,6 +27,7 @@ TINY = RunConfig(
         max_steps=8,
         hockets=0.4,
         hocket_pieces=4,
+        home_key=0.5,
         rebar=0.5,
         blend=0.2,
     ),

@@ -25,7 +25,7 @@ from hocket.corpus.augment import transpose_ids
 from hocket.corpus.batches import IGNORED
 from hocket.corpus.hockets import BARS, LONGEST_TURN, hockets
 from hocket.corpus.store import held_out_bars, ticks_before
-from hocket.music import Meter, Note, Piece
+from hocket.music import Key, Meter, Note, Piece
 from hocket.music.pitch import agreeing
 from hocket.tokens import GRAMMAR, VOCAB, decode, encode, simplify
 from hocket.tokens.vocab import PITCHES
@@ -152,8 +152,21 @@ def test_features_are_those_of_the_automaton(corpus: Corpus) -> None:
 def test_every_transposition_of_every_piece_stays_on_the_piano(corpus: Corpus) -> None:
     for piece, shifts in enumerate(corpus.shifts):
         said = decode(corpus.ids[corpus.bounds[piece] : corpus.bounds[piece + 1]])
-        assert min(n.pitch for n in said.notes) + shifts[0] >= PITCHES.start
-        assert max(n.pitch for n in said.notes) + shifts[-1] < PITCHES.stop
+        for shift in (shifts[0], shifts[-1], int(corpus.home[piece])):
+            assert min(n.pitch for n in said.notes) + shift >= PITCHES.start
+            assert max(n.pitch for n in said.notes) + shift < PITCHES.stop
+
+
+def test_home_is_the_first_themes_key_and_that_of_hockets(themes: list[Piece]) -> None:
+    """G minor, or B flat major, comes to C major by two semitones."""
+    corpus = build(themes, hocket_count=2)
+    assert corpus.home.tolist() == [0, 2, 2, 0, 0]
+    in_g = build(themes, key=Key(0, 1), hocket_count=2)
+    assert in_g.home.tolist() == [-5, -3, -3, 0, 0]
+    edge = Piece.of(Note(24 * i, 24, 21 + i % 12) for i in range(30))
+    for key in range(-6, 7):
+        corpus = build([edge, themes[0]], key=Key(0, key))
+        assert corpus.home[0] >= 0, "a note would leave the piano"
 
 
 def held_ticks(corpus: Corpus, where: range) -> set[int]:
@@ -178,14 +191,13 @@ def test_the_same_bars_are_held_out_in_each_metre(themes: list[Piece]) -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_hockets_are_bars_of_the_themes_in_turn(first: int, themes: list[Piece]) -> None:
-    simple = [simplify(theme) for theme in (themes[first], themes[1 - first])]
+    agreed = agreeing([simplify(theme) for theme in (themes[first], themes[1 - first])])
     random = np.random.default_rng(1)
-    away = [held_out_bars(theme, 0.3, random) for theme in simple]
-    agreed = agreeing(simple)
-    made = list(hockets(simple, away, 12, random))
+    away = [held_out_bars(theme, 0.3, random) for theme in agreed]
+    made = list(hockets(agreed, away, 12, random))
     assert len(made) == 12
     for piece, turns in made:
-        assert piece.meters == (simple[0].main_meter,)
+        assert piece.meters == (agreed[0].main_meter,)
         bar = piece.main_meter.bar_ticks
         ends = [*(tick for tick, _ in turns[1:]), piece.end]
         assert piece.end > (BARS - 1) * bar
@@ -265,8 +277,9 @@ def explanations(corpus: Corpus, row: list[np.ndarray]) -> set[Kind]:
     inputs, targets, sounding, place, mix = row
     kinds = set()
     for piece, shifts in enumerate(corpus.shifts):
+        home = int(corpus.home[piece])
         where = slice(int(corpus.bounds[piece]), int(corpus.bounds[piece + 1]))
-        for shift in shifts:
+        for shift in {home, *shifts}:
             ids = transpose_ids(corpus.ids[where].astype(np.int64), shift)
             traced = GRAMMAR.trace(ids)
             expected = np.where(corpus.held_out[where], IGNORED, ids)[1:]
@@ -306,6 +319,18 @@ def test_blend_one_blends_every_row_and_blend_zero_none(corpus: Corpus, tiny: Ru
     assert (told.mix.sum(-1) == 1).all()
 
 
+def test_home_key_one_leaves_no_other_key(corpus: Corpus, tiny: RunConfig) -> None:
+    training = replace(tiny.training, home_key=1.0, held_out=0.0)
+    homes = [
+        transpose_ids(corpus.ids[begin:end].astype(np.int64), int(home))
+        for begin, end, home in zip(corpus.bounds[:-1], corpus.bounds[1:], corpus.home, strict=True)
+    ]
+    everything = " ".join(str(i) for ids in homes for i in ids)
+    for inputs, *_ in chains(corpus, training, 1, 3):
+        first = " ".join(map(str, inputs[:12]))
+        assert first in everything
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_shares_choose_the_kind(kind: Kind, corpus: Corpus, tiny: RunConfig) -> None:
     training = replace(
@@ -325,7 +350,8 @@ def test_the_held_out_batch_has_exactly_the_held_out_events_as_targets(corpus: C
     assert len(batch.inputs) == len(native) == 2
     for row, where in enumerate(native):
         length = len(where) - 1
-        ids, held = corpus.ids[where].astype(np.int64), corpus.held_out[where]
+        ids = transpose_ids(corpus.ids[where].astype(np.int64), int(corpus.home[row]))
+        held = corpus.held_out[where]
         assert (batch.inputs[row, :length] == ids[:-1]).all()
         expected = np.where(held[1:], ids[1:], IGNORED)
         assert (batch.targets[row, :length] == expected).all()

@@ -7,6 +7,7 @@ import pytest
 
 from hocket.config import GenerationConfig
 from hocket.generation.rules import (
+    HYBRID,
     EndAtBarLine,
     LongestNote,
     OnTheGrid,
@@ -17,6 +18,7 @@ from hocket.generation.rules import (
     Voices,
     longest_usual_note,
     rules_for,
+    usual_places,
     usual_voices,
 )
 from hocket.music import Key, Note, Piece
@@ -62,7 +64,7 @@ def test_stay_in_meter() -> None:
 @pytest.mark.parametrize(("now", "first"), [(0, [2, 3, 4, 6]), (2, [1, 2, 4, 6]), (3, [1, 3, 5])])
 def test_on_the_grid(now: int, first: list[int]) -> None:
     moved = ["NOTE_ON 60", *([f"DUR {now}"] if now else []), *(["NOTE_ON 62"] if now else [])]
-    found = steps(left(OnTheGrid(), after(*moved)))
+    found = steps(left(OnTheGrid(HYBRID), after(*moved)))
     assert found[: len(first)] == first
     assert found == [
         s for s in range(1, LONGEST_STEP + 1) if (now + s) % 2 == 0 or (now + s) % 3 == 0
@@ -70,9 +72,26 @@ def test_on_the_grid(now: int, first: list[int]) -> None:
 
 
 def test_the_grid_leads_back_from_off_it() -> None:
-    found = steps(left(OnTheGrid(), after("NOTE_ON 60", "DUR 1", "NOTE_ON 61")))
+    found = steps(left(OnTheGrid(HYBRID), after("NOTE_ON 60", "DUR 1", "NOTE_ON 61")))
     assert found[:3] == [1, 2, 3]
     assert all((1 + s) % 2 == 0 or (1 + s) % 3 == 0 for s in found)
+
+
+def test_the_grid_may_be_that_of_the_themes() -> None:
+    rule = OnTheGrid({0, 12})
+    assert steps(left(rule, after("NOTE_ON 60"))) == [12, 24, 36, 48]
+    assert steps(left(rule, after("NOTE_ON 60", "DUR 4", "NOTE_ON 61"))) == [8, 20, 32, 44]
+
+
+def test_usual_places_are_where_notes_begin_and_end() -> None:
+    eighths = [Note(12 * i, 12, 60) for i in range(200)]
+    assert usual_places(Piece.of(eighths)) == {0, 12}
+    triplets = [Note(24 * i + 8 * j, 8, 70) for i in range(100) for j in range(3)]
+    assert usual_places(Piece.of([*eighths, *triplets])) == {0, 8, 12, 16}
+    rare = [Note(6, 6, 80), Note(24 * 50 + 7, 30, 81)]
+    assert usual_places(Piece.of([*eighths, *rare])) == {0, 12}, "once is not usual"
+    off = [Note(24 * i + 7, 24, 60) for i in range(50)]
+    assert usual_places(Piece.of(off)) == {0}, "nothing off the hybrid grid"
 
 
 def test_longest_note_bounds_waiting() -> None:
@@ -182,7 +201,7 @@ def kinds(config: GenerationConfig, key: Key | None = None) -> list[str]:
 
 
 def test_a_config_says_which_rules_are_heard() -> None:
-    always = ["EndAtBarLine", "StayInMeter", "LongestNote", "Voices", "OnTheGrid"]
+    always = ["EndAtBarLine", "StayInMeter", "LongestNote", "Voices", "OnTheGrid", "OnTheGrid"]
     plain = GenerationConfig(repetition=0.0, key_strength=2.0)
     assert kinds(plain) == always
     assert kinds(plain, Key(0, 0)) == [*always, "SoftKey"]

@@ -109,13 +109,14 @@ def assert_keeps_to_what_was_asked(
     assert config.voices is not None
     limit = round(24 * config.longest_note)
     begun = ticks_of(opening)
+    carried = int(GRAMMAR.trace(opening).sounding[-1].sum())
     for note in piece.notes:
         assert note.end <= config.bars * bar_ticks
         assert note.duration <= max(limit, begun - note.start), "a note rings on"
         assert note.start % 2 == 0 or note.start % 3 == 0, "an onset off the grid"
         if note.start >= begun:
             together = sum(n.start <= note.start < n.end for n in piece.notes)
-            assert together <= config.voices
+            assert together <= max(config.voices, carried)
 
 
 extremes = st.builds(
@@ -130,7 +131,7 @@ extremes = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     extremes,
     st.integers(3, 5),

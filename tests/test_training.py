@@ -1,0 +1,354 @@
+"""The loop learns, stops when it should, and a stopped run goes on as if nothing had been."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hocket.config import GenerationConfig, ModelConfig, RunConfig, TrainingConfig
+from hocket.corpus import Corpus, build, held_out_batch
+from hocket.corpus.batches import IGNORED
+from hocket.errors import CheckpointError
+from hocket.generation import mix, sample
+from hocket.generation.rules import EndAtBarLine, StayInMeter
+from hocket.model.engine import Engine
+from hocket.music import Note, Piece
+from hocket.tokens import VOCAB, decode, encode
+from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint
+from hocket.training import checkpoint as checkpoints
+from hocket.training.devices import Threads
+from hocket.training.loop import ENDED, OUT_OF_STEPS, OUT_OF_TIME, _Run
+
+STEPS = 10
+
+
+def run_on(threads: int, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Threads, "next_step", lambda self: torch.set_num_threads(threads))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small products only: where the machine is busy, threads would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    run_on(1, monkeypatch)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def corpus(themes: list[Piece]) -> Corpus:
+    return build(themes, held_out=0.2, hocket_count=3, rng=1)
+
+
+@pytest.fixture
+def config(tiny: RunConfig) -> RunConfig:
+    return replace(tiny, training=replace(tiny.training, max_steps=STEPS))
+
+
+def changed(config: RunConfig, **knobs: float) -> RunConfig:
+    return replace(config, training=replace(config.training, **knobs))  # type: ignore[arg-type]
+
+
+def learned(
+    corpus: Corpus, config: RunConfig, stop_at: int | None = None, resume: Checkpoint | None = None
+) -> tuple[Checkpoint, Checkpoint, list[Progress]]:
+    """Return the checkpoint at the end, the last one that was offered to be saved, and progress."""
+    offered: list[Checkpoint] = []
+    told: list[Progress] = []
+    asked = 0 if resume is None else resume.position.step
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == stop_at
+
+    end = learn(
+        corpus,
+        config,
+        len(VOCAB),
+        resume=resume,
+        on_progress=told.append,
+        on_checkpoint=offered.append,
+        should_stop=should_stop,
+    )
+    return end, offered[-1], told
+
+
+def through_a_file(checkpoint: Checkpoint, file: Path) -> Checkpoint:
+    file.write_bytes(checkpoints.to_bytes(checkpoint))
+    return checkpoints.load(file, checkpoint.settings)
+
+
+def assert_same(one: Checkpoint, two: Checkpoint, *, but: tuple[str, ...] = ()) -> None:
+    """Check that two checkpoints are equal bit for bit, wall-clock times apart."""
+    for kind in ("weights", "best", "first_moment", "second_moment", "carry"):
+        if kind in but:
+            continue
+        left, right = getattr(one, kind), getattr(two, kind)
+        assert left.keys() == right.keys()
+        for name in left:
+            assert torch.equal(left[name], right[name]), f"{kind}.{name}"
+    assert torch.equal(one.random, two.random)
+    untimed = [
+        replace(
+            c.position,
+            seconds=0.0,
+            history=tuple(replace(k, seconds=0.0) for k in c.position.history),
+        )
+        for c in (one, two)
+    ]
+    assert untimed[0] == untimed[1]
+    assert one.settings == two.settings
+
+
+# Learning
+
+
+def test_a_tiny_model_learns_a_phrase_and_plays_it() -> None:
+    phrase = (60, 64, 67, 65, 62, 65, 64, 59, 60, 55, 57, 59)
+    rhythm = (24, 12, 12, 24, 24, 36, 12, 24, 24, 24, 48, 24)  # three bars of 4/4
+    notes, now = [], 0
+    for _ in range(8):
+        for pitch, duration in zip(phrase, rhythm, strict=True):
+            notes.append(Note(now, duration, pitch))
+            now += duration
+    piece = Piece.of(notes)
+    config = RunConfig(
+        rng=1,
+        model=ModelConfig(layers=1, width=48, embedding=16, dropout=0.0, hidden=0.0),
+        training=TrainingConfig(
+            batch=8,
+            window=32,
+            windows=2,
+            learning_rate=2e-2,
+            max_steps=120,
+            check_every=40,
+            held_out=0.0,
+            hockets=0.0,
+            rebar=0.0,
+            home_key=1.0,
+            minutes=5.0,
+        ),
+    )
+    end, _, told = learned(build([piece]), config)
+    assert told[-1].loss < 0.1 < told[0].loss / 20
+    engine = Engine({name: t.numpy() for name, t in end.best.items()}, config.model)
+    bar_line = int(np.flatnonzero(encode(piece) == VOCAB.id(f"DUR {24}"))[3]) + 1
+    opening = encode(piece)[:bar_line].astype(np.int64)
+    ((ids, log_probs),) = sample(
+        engine,
+        [opening],
+        [EndAtBarLine(12 * 96), StayInMeter()],
+        mix.steady(np.ones(1, np.float32), 1),
+        GenerationConfig(top_k=1),
+        rng=0,
+    )
+    assert decode(ids).notes == tuple(note for note in notes if note.start < 12 * 96)
+    surprise = -log_probs[len(opening) : -2]
+    assert surprise.mean() < 0.1
+
+
+def test_progress_tells_each_step(corpus: Corpus, config: RunConfig) -> None:
+    end, _, told = learned(corpus, config)
+    assert [p.step for p in told] == list(range(1, STEPS + 1))
+    assert all(p.max_steps == STEPS and math.isfinite(p.loss) for p in told)
+    assert [p.held_out is None for p in told] == [True] * 3 + [False] * 7
+    history = end.position.history
+    assert [look.step for look in history] == [4, 8, 10]
+    assert history[0].loss == pytest.approx(np.mean([p.loss for p in told[:4]]))
+    assert told[-1].best_held_out == min(look.held_out for look in history)
+    assert end.position.stopped == OUT_OF_STEPS
+
+
+def test_the_loss_counts_each_theme_alike(themes: list[Piece], config: RunConfig) -> None:
+    """A theme with far more held-out events must not drown the other one."""
+    long = Piece.of(
+        n._replace(start=n.start + 8 * 96 * i) for i in range(5) for n in themes[0].notes
+    )
+    both = build([long, themes[1]], held_out=0.3)
+    run = _Run(both, changed(config, max_steps=1), len(VOCAB), None)
+    batch = held_out_batch(both)
+    alone = []
+    for row in (0, 1):
+        targets = np.where(np.arange(2)[:, None] == row, batch.targets, IGNORED)
+        alone.append(run.evaluate(replace(batch, targets=targets)))
+    assert run.evaluate(batch) == pytest.approx(np.mean(alone))
+    assert alone[0] != alone[1]
+
+
+def test_the_same_settings_give_the_same_bits_and_another_rng_others(
+    corpus: Corpus, config: RunConfig
+) -> None:
+    one, two = learned(corpus, config)[0], learned(corpus, config)[0]
+    assert_same(one, two)
+    other = learned(corpus, replace(config, rng=config.rng + 1))[0]
+    assert any(not torch.equal(one.weights[n], other.weights[n]) for n in one.weights)
+
+
+def test_threads_change_no_bit(
+    corpus: Corpus, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = replace(config, model=replace(config.model, width=64))
+    short = changed(wide, max_steps=3, batch=8, window=32)
+    ends = []
+    for threads in (1, 2):
+        run_on(threads, monkeypatch)
+        ends.append(learned(corpus, short)[0])
+        assert torch.get_num_threads() == threads
+    assert_same(*ends)
+
+
+# Stopping and going on
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 5, 9])
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(
+    stop_at: int, corpus: Corpus, config: RunConfig, tmp_path: Path
+) -> None:
+    """Five steps and five resumed ones are ten steps; a chain is 3 windows, a look every 4 steps."""
+    undisturbed, _, _ = learned(corpus, config)
+    stopped, saved, told = learned(corpus, config, stop_at=stop_at)
+    assert len(told) == stop_at
+    assert stopped.position.stopped == saved.position.stopped == ASKED
+    resumed, _, told = learned(
+        corpus, config, resume=through_a_file(saved, tmp_path / "training.safetensors")
+    )
+    assert [p.step for p in told] == list(range(stop_at + 1, STEPS + 1))
+    assert_same(resumed, undisturbed)
+
+
+def test_what_was_learned_by_a_stop_between_looks_is_of_use(
+    corpus: Corpus, config: RunConfig
+) -> None:
+    stopped, _, _ = learned(corpus, config, stop_at=3)
+    assert stopped.position.best_step == 3
+    assert math.isfinite(stopped.position.best_held_out)
+    assert all(torch.equal(stopped.best[n], stopped.weights[n]) for n in stopped.weights)
+
+
+def test_a_checkpoint_file_holds_the_checkpoint_exactly(
+    corpus: Corpus, config: RunConfig, tmp_path: Path
+) -> None:
+    _, saved, _ = learned(corpus, config, stop_at=5)
+    loaded = through_a_file(saved, tmp_path / "training.safetensors")
+    assert_same(loaded, saved)
+    assert loaded.position == saved.position
+
+
+def test_no_time_is_one_step_and_something_usable(
+    corpus: Corpus, config: RunConfig, tmp_path: Path
+) -> None:
+    end, saved, told = learned(corpus, changed(config, minutes=0.0))
+    assert len(told) == 1
+    assert end.position.stopped == OUT_OF_TIME
+    assert math.isfinite(end.position.best_held_out)
+    assert end.best.keys() == end.weights.keys()
+    # A new budget goes on where the old one ended.
+    again, _, _ = learned(corpus, config, resume=through_a_file(saved, tmp_path / "t.safetensors"))
+    assert_same(again, learned(corpus, config)[0])
+
+
+def test_a_finished_run_learns_no_more(corpus: Corpus, config: RunConfig, tmp_path: Path) -> None:
+    end, saved, _ = learned(corpus, config)
+    loaded = through_a_file(saved, tmp_path / "training.safetensors")
+    told: list[Progress] = []
+    again = learn(corpus, config, len(VOCAB), resume=loaded, on_progress=told.append)
+    assert told == []
+    assert_same(again, end)
+
+
+def test_early_stopping_keeps_the_best_weights(corpus: Corpus, config: RunConfig) -> None:
+    """With a step size that breaks everything, the look with the least loss is the one kept."""
+    wild = changed(
+        config, learning_rate=0.3, check_every=1, patience=2, max_steps=40, hocket_pieces=0
+    )
+    seen: dict[int, Checkpoint] = {}
+    end = learn(corpus, wild, len(VOCAB), on_checkpoint=lambda c: seen.update({c.position.step: c}))
+    history = end.position.history
+    best = min(history, key=lambda look: look.held_out)
+    assert end.position.stopped == ENDED
+    assert len(history) == best.step + 2 < 40
+    assert end.position.best_step == best.step
+    assert end.position.best_held_out == best.held_out
+    for name, tensor in end.best.items():
+        assert torch.equal(tensor, seen[best.step].weights[name])
+    assert any(not torch.equal(end.best[n], end.weights[n]) for n in end.weights)
+
+
+def test_without_held_out_bars_the_training_loss_decides(
+    themes: list[Piece], config: RunConfig
+) -> None:
+    end, _, told = learned(build(themes), config)
+    assert [look.held_out for look in end.position.history] == [
+        told[step - 1].loss for step in (4, 8, 10)
+    ]
+
+
+# Checkpoints that do not fit
+
+
+def test_the_fingerprint_follows_what_learning_depends_on(
+    corpus: Corpus, config: RunConfig, themes: list[Piece]
+) -> None:
+    mine = settings_fingerprint(config, corpus)
+    same: list[RunConfig] = [
+        changed(config, minutes=9.0),
+        replace(config, generation=replace(config.generation, takes=9, temperature=0.5)),
+        replace(config, opening=replace(config.opening, seeds=3)),
+    ]
+    assert {settings_fingerprint(c, corpus) for c in same} == {mine}
+    other: list[Callable[[], str]] = [
+        lambda: settings_fingerprint(changed(config, max_steps=11), corpus),
+        lambda: settings_fingerprint(changed(config, batch=5), corpus),
+        lambda: settings_fingerprint(replace(config, rng=99), corpus),
+        lambda: settings_fingerprint(
+            replace(config, model=replace(config.model, width=17)), corpus
+        ),
+        lambda: settings_fingerprint(config, build(themes, held_out=0.2, hocket_count=3, rng=2)),
+        lambda: settings_fingerprint(config, build(themes[::-1], held_out=0.2, rng=1)),
+        lambda: settings_fingerprint(config, replace(corpus, home=corpus.home + 1)),
+    ]
+    assert mine not in {fingerprint() for fingerprint in other}
+
+
+def refused(file: Path, settings: str) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        checkpoints.load(file, settings)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert file.name in message
+    return message
+
+
+def test_checkpoints_that_do_not_fit_are_refused(
+    corpus: Corpus, config: RunConfig, tmp_path: Path
+) -> None:
+    saved = learned(corpus, config, stop_at=2)[1]
+    file = tmp_path / "training.safetensors"
+    assert "not there" in refused(file, saved.settings)
+    data = checkpoints.to_bytes(saved)
+    file.write_bytes(data)
+    assert "other themes, settings" in refused(file, "0123456789abcdef")
+    for torn in (b"", data[:7], data[:300], data[: len(data) // 2], data[:-1], b"{}" + data):
+        file.write_bytes(torn)
+        assert "torn or foreign" in refused(file, saved.settings)
+
+
+@pytest.mark.parametrize(
+    "position",
+    ["{}", "[]", "7", "", '{"step": 3}', '{"history": [], "losses": [], "colour": 1}', "null"],
+)
+def test_a_header_that_is_none_is_refused(position: str, tmp_path: Path) -> None:
+    from safetensors.torch import save
+
+    file = tmp_path / "training.safetensors"
+    header = {"settings": "x", "position": position}
+    file.write_bytes(save({"random": torch.get_rng_state()}, metadata=header))
+    assert "torn or foreign" in refused(file, "x")
