@@ -160,20 +160,24 @@ def _fuse(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    measures = workflows.check(options.take, against=options.against, pedal=options.pedal)
+    from hocket.display import Display, show_check
+
+    measures = workflows.check(
+        options.take, against=options.against, pedal=options.pedal, reporter=Display()
+    )
     if options.json:
         from hocket.analysis import as_json
 
         print(json.dumps(as_json(measures), indent=2))
         return 0
-    from hocket.display import show_check
-
     show_check(Path(options.take).name, options.against, measures)
     return 0
 
 
 def _tokens(options: argparse.Namespace) -> int:
-    print(workflows.tokens(options.file, pedal=options.pedal))
+    from hocket.display import Display
+
+    print(workflows.tokens(options.file, pedal=options.pedal, reporter=Display()))
     return 0
 
 

@@ -57,6 +57,10 @@ class Display:
         """Print a line above the bars; a name in it is never taken for markup."""
         self._bars.console.print(Text(text))
 
+    def remark(self, text: str) -> None:
+        """Print what was left out of a file, on standard error."""
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text))
+
     def learning(self, progress: Learned) -> None:
         """Show a step of learning."""
         says = (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Protocol
+
+from hocket.errors import ScoreWarning
 
 if TYPE_CHECKING:
     from hocket.training import Progress
@@ -13,6 +16,9 @@ class Reporter(Protocol):
 
     def say(self, text: str) -> None:
         """One line that a person should see."""
+
+    def remark(self, text: str) -> None:
+        """Something in a file was left out or changed: which file, what and why."""
 
     def learning(self, progress: Progress) -> None:
         """A step of learning was taken."""
@@ -25,10 +31,14 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """A reporter that shows nothing."""
+    """A reporter that shows nothing; what was left out of a file becomes a Python warning."""
 
     def say(self, text: str) -> None:
         """Ignore it."""
+
+    def remark(self, text: str) -> None:
+        """Warn of it (`ScoreWarning`)."""
+        warnings.warn(text, ScoreWarning, stacklevel=2)
 
     def learning(self, progress: Progress) -> None:
         """Ignore it."""

@@ -95,23 +95,29 @@ def more(
 
 
 def check(
-    take: str | Path | Piece, *, against: Sequence[str | Path | Piece], pedal: bool = False
+    take: str | Path | Piece,
+    *,
+    against: Sequence[str | Path | Piece],
+    pedal: bool = False,
+    reporter: Reporter | None = None,
 ) -> Measures:
     """Measure a piece beside themes: what it quotes, how it mixes, whether it keeps its key."""
     from hocket.analysis import measure
 
-    if not against:
-        raise ConfigError("nothing to check against; give at least one theme")
-    quiet = Silent()
-    pieces = _lettered([_read(theme, pedal, quiet) for theme in against])
-    return measure(_read(take, pedal, quiet), pieces)
+    if not 1 <= len(against) <= MOST_THEMES:
+        raise ConfigError(f"{len(against)} themes to check against; give 1 to {MOST_THEMES}")
+    heard = reporter or Silent()
+    pieces = _lettered([_read(theme, pedal, heard) for theme in against])
+    return measure(_read(take, pedal, heard), pieces)
 
 
-def tokens(piece: str | Path | Piece, *, pedal: bool = False) -> str:
+def tokens(
+    piece: str | Path | Piece, *, pedal: bool = False, reporter: Reporter | None = None
+) -> str:
     """Return the events of a piece readably: one instant a line, after its bar and tick."""
     from hocket.tokens import encode, text
 
-    return text(encode(_read(piece, pedal, Silent())))
+    return text(encode(_read(piece, pedal, reporter or Silent())))
 
 
 def demo_themes() -> dict[str, Path]:
@@ -174,9 +180,9 @@ def _learned(
         hocket_count=config.training.hocket_pieces,
         rng=config.rng,
     )
-    for letter, shifts in zip(themes, corpus.shifts, strict=False):
-        if len(shifts) < 12:
-            reporter.say(f"theme {letter} spans so much that only {len(shifts)} of 12 keys fit it")
+    for letter, keys in zip(themes, corpus.keys_of_themes, strict=True):
+        if keys < 12:
+            reporter.say(f"theme {letter} spans so much that only {keys} of 12 keys fit it")
     earlier = None
     if resume:
         assert folder is not None
@@ -296,7 +302,7 @@ def _read(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:
         path = found[0]
     piece, remarks = read_with_remarks(path, pedal=pedal)
     for remark in remarks:
-        reporter.say(f"{path.name}: {remark}")
+        reporter.remark(f"{path.name}: {remark}")
     return piece
 
 

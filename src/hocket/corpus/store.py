@@ -52,6 +52,11 @@ class Corpus:
     """Of the vocabulary."""
 
     @property
+    def keys_of_themes(self) -> list[int]:
+        """(M): how many transpositions each theme may be moved by."""
+        return [len(self.shifts[piece]) for piece in np.flatnonzero(self.kind == Kind.NATIVE)]
+
+    @property
     def theme_count(self) -> int:
         """M, the number of themes."""
         return int(self.theme.max()) + 1
