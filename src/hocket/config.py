@@ -161,8 +161,6 @@ def replaced(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
         if name not in owners:
             raise ConfigError(f"no setting is called {name!r}; see `hocket fuse --help`")
         owners[name][name] = value
-        if value is None:
-            del owners[name][name]
     return from_dict(RunConfig, values)
 
 
