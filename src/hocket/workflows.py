@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hocket import config as settings
 from hocket.config import RunConfig
-from hocket.errors import ConfigError, ScoreError
+from hocket.errors import CheckpointError, ConfigError, ScoreError
 from hocket.reporter import Reporter, Silent
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def fuse(
     if not 2 <= len(themes) <= MOST_THEMES:
         raise ConfigError(f"{len(themes)} themes given; fuse takes 2 to {MOST_THEMES}")
     pieces = _lettered([_theme(theme, config.pedal, heard) for theme in themes])
+    _check_wishes(pieces, config)
     folder = _prepared(out, overwrite)
     if folder is not None:
         from hocket import runs
@@ -66,6 +67,7 @@ def resume(run: str | Path, *, reporter: Reporter | None = None, **knobs: Any) -
 
     config, pieces = runs.load_settings(Path(run))
     config = settings.replaced(config, knobs)
+    _check_wishes(pieces, config)
     return _learn_and_write(pieces, config, Path(run), reporter or Silent(), resume=True)
 
 
@@ -84,6 +86,11 @@ def more(
     config, pieces = runs.load_settings(source)
     config = settings.replaced(config, knobs)
     weights = runs.load_weights(source)
+    if len(weights.themes) != len(pieces):
+        raise CheckpointError(
+            f"{source}: weights of {len(weights.themes)} themes beside {len(pieces)}; learn again"
+        )
+    _check_wishes(pieces, config)
     folder = source if out is None else _prepared(out, overwrite)
     assert folder is not None
     if folder != source:
@@ -256,6 +263,13 @@ def _write_takes(
     if folder is not None:
         runs.save_takes(folder, run)
     return run
+
+
+def _check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
+    """Raise for a key or an opening that cannot be, before time is spent on learning."""
+    from hocket.generation.compose import check_wishes
+
+    check_wishes(themes, config)
 
 
 def _prepared(out: str | Path | None, overwrite: bool) -> Path | None:

@@ -14,7 +14,7 @@ from hocket.errors import ConfigError
 from hocket.generation import mix
 from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Take, sample
-from hocket.generation.seeds import Opening, search
+from hocket.generation.seeds import Opening, candidates, search
 from hocket.model.engine import Engine
 from hocket.model.weights import Weights
 from hocket.music import Key, Piece, Tempo
@@ -36,8 +36,7 @@ def compose(
     `say` gets a line for each opening chosen. Raises `ConfigError` where an opening does not fit.
     """
     wanted, letters = config.generation, list(themes)
-    key = key_of_takes(themes, config)
-    moved = dict(zip(letters, agreeing(list(themes.values()), key), strict=True))
+    key, moved = key_of_takes(themes, config), _moved(themes, config)
     engine = Engine(weights.arrays, weights.model)
     constant = mix.weights(wanted.mix, len(themes))
     kept = search(moved, engine, constant, config.opening, config.rng)
@@ -88,11 +87,23 @@ def compose(
     ]
 
 
+def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
+    """Raise, before anything is learned, what `compose` would raise for a key or an opening."""
+    openings = candidates(_moved(themes, config), config.opening, config.rng)
+    _fit([opening for group in openings for opening in group], config.generation.bars)
+
+
 def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:
     """Return the key of the takes: the one asked for, or the first theme's."""
     if config.generation.key in ("auto", "off"):
         return estimate_key(next(iter(themes.values())).notes)
     return parse_key(config.generation.key)
+
+
+def _moved(themes: Mapping[str, Piece], config: RunConfig) -> dict[str, Piece]:
+    """Return the themes by letter, moved to agree in the key of the takes."""
+    agreed = agreeing(list(themes.values()), key_of_takes(themes, config))
+    return dict(zip(themes, agreed, strict=True))
 
 
 def _fit(openings: Sequence[Opening], bars: int) -> None:

@@ -123,9 +123,25 @@ def search(
     A sample of all pairs of excerpts is tried, in the four kinds A+B, B+A, A/B and B/A (for more
     themes: of every ordered pair), so that takes do not all begin alike. `mix` is (M).
     """
+    groups = [
+        _different(sorted(_scored(openings, model, mix), key=lambda o: -o.score))
+        for openings in candidates(themes, config, rng)
+    ]
+    kept: list[Opening] = []
+    while len(kept) < config.seeds and any(groups):
+        for group in groups:
+            if group and len(kept) < config.seeds:
+                kept.append(group.pop(0))
+    return kept
+
+
+def candidates(themes: Mapping[str, Piece], config: SeedConfig, rng: int) -> list[list[Opening]]:
+    """Return the openings to choose from, not scored yet, kind by kind; a fixed one if so asked.
+
+    Raises `ConfigError` for a fixed one that cannot be built, `GenerationError` if there is none.
+    """
     if config.seed is not None:
-        chosen = [build(Recipe.parse(config.seed), themes)]
-        return _scored(chosen, model, mix)
+        return [[build(Recipe.parse(config.seed), themes)]]
     random = np.random.default_rng((rng, 0x5EED))
     names = sorted(themes)
     kinds = [(a, b, over) for over in (False, True) for a in names for b in names if a != b]
@@ -136,16 +152,10 @@ def search(
         picks = random.permutation(len(recipes))[:each]
         openings = [o for i in sorted(picks) if (o := _built(recipes[i], themes)) is not None]
         if openings:
-            ranked = sorted(_scored(openings, model, mix), key=lambda o: -o.score)
-            groups.append(_different(ranked))
-    kept: list[Opening] = []
-    while len(kept) < config.seeds and any(groups):
-        for group in groups:
-            if group and len(kept) < config.seeds:
-                kept.append(group.pop(0))
-    if not kept:
+            groups.append(openings)
+    if not groups:
         raise GenerationError("no opening fits: the themes have too few whole bars with notes")
-    return kept
+    return groups
 
 
 def _recipes(
