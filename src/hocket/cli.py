@@ -1,7 +1,7 @@
 """The command line: verbs to workflows, results and errors to the terminal; nothing else.
 
 Options are made from the config's fields, so a knob is described in one place. Exit codes: 0 done,
-1 an error that hocket explains in one line, 2 wrong usage, 130 interrupted.
+1 an error that hocket explains in one line, 2 wrong usage, 130 interrupted, 141 nobody reads on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hocket import __version__, config, workflows
 from hocket.errors import ConfigError, HocketError
 
 INTERRUPTED = 130
+READER_GONE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products gain nothing
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader went away, as in `hocket tokens a.mid | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except HocketError as error:
         if options.debug:
             raise
