@@ -146,6 +146,17 @@ def test_bars_of_the_second_theme_follow_at_a_bar_line_of_the_first() -> None:
     assert b.notes[0].pitch == three_four().notes[0].pitch + 2
 
 
+def test_bars_of_the_first_part_are_cut_at_the_joint_too() -> None:
+    """Two bars of 3/4 are one of 4/4: what is left over does not run on into the second part."""
+    opening = build(Recipe.parse("B:2-3+A:1"), WALK_FIRST)
+    assert opening.joint == 96
+    a, b = WALK_FIRST["A"], WALK_FIRST["B"]
+    start = b.bars()[1].start
+    second = [n._replace(start=n.start + 96) for n in a.excerpt(range(96))]
+    first = b.excerpt(range(start, start + 96))
+    assert opening.piece == simplify(Piece.of([*first, *second], meters=[Meter(0, 4, 4)]))
+
+
 def test_a_short_excerpt_is_given_a_whole_bar() -> None:
     opening = build(Recipe.parse("B:1+A:2"), WALK_FIRST)
     assert opening.joint == 96
