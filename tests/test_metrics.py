@@ -159,7 +159,8 @@ def test_medians() -> None:
     theme = Piece.of(walk(40, 1))
     rows = [measure(Piece.of(theme.notes[:n]), {"a": theme}) for n in (10, 20, 40)]
     found = medians(rows)
-    assert list(found) == list(as_json(rows[0]))
+    assert list(found) == [*as_json(rows[0]), "weaker"]
+    assert found["weaker"] == 1.0
     assert (found["notes"], found["longest"], found["share"]) == (20, 20, {"a": 1.0})
     assert medians([]) == {}
 
@@ -172,5 +173,7 @@ def test_table_shows_names_as_they_are_and_legend_every_column() -> None:
     text = out.getvalue()
     for word in ("[red]x.mid", "[b]a", "c", "1.00", "40"):
         assert word in text
-    assert len(legend().splitlines()) == len(as_json(rows["y"]))
+    columns = [line.split("  ")[0] for line in legend().splitlines()]
+    assert [c for c in columns if c not in as_json(rows["y"])] == ["A, B, …"]
+    assert {"cover16", "longest", "known", "switches", "in_key"} <= set(columns)
     assert "share of notes" in legend()

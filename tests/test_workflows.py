@@ -302,6 +302,38 @@ def test_an_earlier_run_is_not_lost_unasked(
     assert len(json.loads(after["report.json"])["takes"]) == 1
 
 
+def test_a_run_that_replaces_another_leaves_nothing_of_it_behind(
+    run_folder: Path, theme_files: list[Path], one_step: RunConfig
+) -> None:
+    class Impatient(Silent):
+        def learning(self, progress: object) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hocket.fuse(
+            *theme_files, out=run_folder, config=one_step, overwrite=True, reporter=Impatient()
+        )
+    left = {name.split("/")[0] for name in files(run_folder)}
+    assert left - {"training.safetensors"} == {"run.toml", "themes"}
+
+
+def test_takes_of_somebody_else_are_not_lost(
+    theme_files: list[Path], one_step: RunConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "take-01.mid").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="--overwrite"):
+        hocket.fuse(*theme_files, out=tmp_path, config=one_step)
+    assert files(tmp_path) == {"take-01.mid": b"mine"}
+
+
+def test_more_takes_into_the_runs_own_folder_by_name(run_folder: Path) -> None:
+    before = files(run_folder)
+    hocket.more(run_folder, out=run_folder / ".." / run_folder.name, takes=1)
+    after = files(run_folder)
+    assert after.keys() - before.keys() == {"take-03.mid", "take-03.png"}
+    assert after["weights.safetensors"] == before["weights.safetensors"]
+
+
 @pytest.mark.parametrize(
     ("knobs", "words"),
     [

@@ -98,7 +98,7 @@ class Display:
 def show_check(take: str, against: Sequence[str], measures: Measures) -> None:
     """Print the measures of one piece in a table, with what they mean."""
     from hocket.analysis import legend, table
-    from hocket.runs import LETTERS
+    from hocket.sources import LETTERS
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(table({take: measures}))

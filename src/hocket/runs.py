@@ -12,8 +12,8 @@ training.safetensors        where learning stands: `hocket fuse --resume` goes o
 from __future__ import annotations
 
 import json
+import math
 import re
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +35,9 @@ REPORT_FILE = "report.json"
 CHECKPOINT_FILE = "training.safetensors"
 CURVE_FILE = "loss.png"
 THEMES_FOLDER = "themes"
-LETTERS = string.ascii_uppercase
 MOST_TEXT_BYTES = 32 * 2**20
 
+_RUN_FILES = (CONFIG_FILE, REPORT_FILE, CHECKPOINT_FILE, CURVE_FILE)
 _TAKE = re.compile(r"take-(\d{2,})\.(mid|png)")
 
 
@@ -78,8 +78,10 @@ def last_take(folder: Path) -> int:
     return max((int(m[1]) for f in folder.iterdir() if (m := _TAKE.fullmatch(f.name))), default=0)
 
 
-def clear_takes(folder: Path) -> None:
-    """Remove the takes of an earlier run, when a new one is ready to take their place."""
+def clear(folder: Path) -> None:
+    """Remove an earlier run that a new one takes the place of; files of others stay."""
+    for name in (*_RUN_FILES, *stored_weights.FILES):
+        remove(folder / name)
     for file in folder.iterdir():
         if _TAKE.fullmatch(file.name):
             remove(file)
@@ -152,7 +154,8 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
     for take, measures in zip(run.takes, run.measures, strict=True):
         entry = _recipe(take) | {"measures": as_json(measures)}
         takes[entry["file"]] = entry
-    present = [takes[f] for f in sorted(takes) if (folder / f).exists()]
+    by_number = sorted(takes, key=lambda file: int(_TAKE.fullmatch(file)[1]))  # type: ignore[index]
+    present = [takes[file] for file in by_number if (folder / file).exists()]
     return {
         "hocket": __version__,
         "themes": {
@@ -165,7 +168,10 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
             }
             for letter, theme in run.themes.items()
         },
-        "learned": {"held_out": run.held_out, "stopped": run.stopped},
+        "learned": {
+            "held_out": run.held_out if math.isfinite(run.held_out) else None,
+            "stopped": run.stopped,
+        },
         "medians": run.medians,
         "takes": present,
     }

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from hocket import config as settings
 from hocket.config import RunConfig
-from hocket.errors import CheckpointError, ConfigError, ScoreError
+from hocket.errors import CheckpointError, ConfigError
 from hocket.reporter import Reporter, Silent
+from hocket.sources import lettered, read_source, read_theme
 
 if TYPE_CHECKING:
     from hocket.analysis import Measures
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from hocket.runs import Run
     from hocket.training import Checkpoint
 
-LEAST_NOTES = 16
-LEAST_BARS = 4
 MOST_THEMES = 16
 SECONDS_BETWEEN_SAVES = 10.0
 
@@ -51,12 +50,13 @@ def fuse(
     config = settings.replaced(config or RunConfig(), knobs)
     if not 2 <= len(themes) <= MOST_THEMES:
         raise ConfigError(f"{len(themes)} themes given; fuse takes 2 to {MOST_THEMES}")
-    pieces = _lettered([_theme(theme, config.pedal, heard) for theme in themes])
+    pieces = lettered([read_theme(theme, config.pedal, heard) for theme in themes])
     _check_wishes(pieces, config)
-    folder = _prepared(out, overwrite)
+    folder = None if out is None else Path(out)
     if folder is not None:
         from hocket import runs
 
+        _prepare(folder, overwrite)
         runs.save_settings(folder, config, pieces)
     return _learn_and_write(pieces, config, folder, heard, resume=False)
 
@@ -91,10 +91,11 @@ def more(
             f"{source}: weights of {len(weights.themes)} themes beside {len(pieces)}; learn again"
         )
     _check_wishes(pieces, config)
-    folder = source if out is None else _prepared(out, overwrite)
-    assert folder is not None
-    if folder != source:
-        runs.clear_takes(folder)
+    folder = None if out is None else Path(out)
+    if folder is None or folder.resolve() == source.resolve():
+        folder = source
+    else:
+        _prepare(folder, overwrite)
         runs.save_settings(folder, config, pieces)
         runs.save_weights(folder, weights)
     first = runs.last_take(folder) + 1
@@ -114,8 +115,8 @@ def check(
     if not 1 <= len(against) <= MOST_THEMES:
         raise ConfigError(f"{len(against)} themes to check against; give 1 to {MOST_THEMES}")
     heard = reporter or Silent()
-    pieces = _lettered([_read(theme, pedal, heard) for theme in against])
-    return measure(_read(take, pedal, heard), pieces)
+    pieces = lettered([read_source(theme, pedal, heard) for theme in against])
+    return measure(read_source(take, pedal, heard), pieces)
 
 
 def tokens(
@@ -124,13 +125,7 @@ def tokens(
     """Return the events of a piece readably: one instant a line, after its bar and tick."""
     from hocket.tokens import encode, text
 
-    return text(encode(_read(piece, pedal, reporter or Silent())))
-
-
-def demo_themes() -> dict[str, Path]:
-    """Return the themes that ship with hocket, by name."""
-    folder = Path(__file__).parent / "assets" / "themes"
-    return {file.stem: file for file in sorted(folder.glob("*.abc"))}
+    return text(encode(read_source(piece, pedal, reporter or Silent())))
 
 
 def _learn_and_write(
@@ -157,8 +152,6 @@ def _learn_and_write(
 
     if position.stopped == ASKED:
         return runs.Run(themes, (), (), config, position.best_held_out, ASKED, folder)
-    if folder is not None and not resume:
-        runs.clear_takes(folder)
     return _write_takes(themes, weights, config, folder, reporter, 1, position.stopped)
 
 
@@ -272,62 +265,17 @@ def _check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     check_wishes(themes, config)
 
 
-def _prepared(out: str | Path | None, overwrite: bool) -> Path | None:
-    """Return the folder for results, made if need be; an earlier run there is not lost unasked."""
-    if out is None:
-        return None
+def _prepare(folder: Path, overwrite: bool) -> None:
+    """Make the folder for results; an earlier run there is not lost unasked."""
     from hocket import runs
     from hocket.scores.files import make_folder
 
-    folder = Path(out)
-    if runs.is_run(folder) and not overwrite:
+    make_folder(folder)
+    taken = runs.is_run(folder) or runs.last_take(folder) > 0
+    if taken and not overwrite:
         raise ConfigError(
             f"{folder}: holds a run already; choose another folder with -o, make more takes of it "
             "with --from, go on learning with --resume, or say --overwrite"
         )
-    return make_folder(folder)
-
-
-def _theme(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:
-    """Read a theme and refuse one that is too short to be learned."""
-    piece = _read(source, pedal, reporter)
-    if len(piece.notes) < LEAST_NOTES or len(piece.bars()) < LEAST_BARS:
-        notes, bars = len(piece.notes), len(piece.bars())
-        raise ScoreError(
-            f"{piece.title or source}: only {notes} note{'s' * (notes != 1)} in {bars} "
-            f"bar{'s' * (bars != 1)}; a theme needs at least {LEAST_NOTES} in {LEAST_BARS}"
-        )
-    return piece
-
-
-def _read(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:
-    from hocket.music import Piece
-    from hocket.scores import read_with_remarks
-
-    if isinstance(source, Piece):
-        return source
-    path = Path(source)
-    if str(source).startswith("demo:"):
-        name = str(source).removeprefix("demo:")
-        demos = demo_themes()
-        found = [file for stem, file in demos.items() if name in stem]
-        if len(found) != 1:
-            raise ScoreError(f"{source}: no single demo theme; there are: {', '.join(demos)}")
-        path = found[0]
-    piece, remarks = read_with_remarks(path, pedal=pedal)
-    for remark in remarks:
-        reporter.remark(f"{path.name}: {remark}")
-    return piece
-
-
-def _lettered(themes: Sequence[Piece]) -> dict[str, Piece]:
-    """Give the themes the letters A, B, …; the same music twice is refused."""
-    from hocket.runs import LETTERS
-    from hocket.tokens import simplify
-
-    simple = [simplify(theme) for theme in themes]
-    for i, theme in enumerate(simple):
-        if theme in simple[:i]:
-            first, second = LETTERS[simple.index(theme)], LETTERS[i]
-            raise ConfigError(f"themes {first} and {second} hold the same notes; give another one")
-    return dict(zip(LETTERS, themes, strict=False))
+    if taken:
+        runs.clear(folder)

@@ -21,6 +21,7 @@ from hocket.errors import CheckpointError, ConfigError
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "weights.toml"
+FILES = (WEIGHTS_FILE, CARD_FILE)
 
 
 @dataclass(frozen=True, eq=False)
