@@ -83,7 +83,7 @@ def taken(
         model,
         openings,
         rules_for(config, Key(0, 0), bar_ticks, themes),
-        mix.steady(mix.weights(config.mix, 2), len(openings)),
+        mix.following([mix.weights(config.mix, 2)[None]] * len(openings)),
         config,
         rng,
         first=first,
@@ -241,7 +241,7 @@ def frequencies(config: GenerationConfig) -> list[float]:
         always(logits),
         [opening] * DRAWS,
         [EndAtBarLine(6), StayInMeter()],
-        mix.steady(np.ones(1, np.float32), DRAWS),
+        mix.following([np.ones(1, np.float32)[None]] * DRAWS),
         config,
         rng=3,
     )
@@ -313,7 +313,7 @@ def test_on_step_hears_of_bars() -> None:
         UNIFORM,
         openings_of("A:1+B:2-3"),
         rules_for(config, None, 96, [four_four()]),
-        mix.steady(mix.weights(0.5, 2), 1),
+        mix.following([mix.weights(0.5, 2)[None]] * 1),
         config,
         0,
         on_step=heard.append,
@@ -351,7 +351,7 @@ def test_rules_that_quarrel_never_stop_a_take(quarrel: list[Rule]) -> None:
     config = replace(PLAIN, bars=4, longest_note=2.0, voices=4)
     openings = openings_of("A:1+B:2-3")
     rules = [*rules_for(config, None, 96, [four_four()]), *quarrel]
-    ((ids, _),) = sample(UNIFORM, openings, rules, mix.steady(mix.weights(0.5, 2), 1), config, 0)
+    ((ids, _),) = sample(UNIFORM, openings, rules, mix.following([mix.weights(0.5, 2)[None]] * 1), config, 0)
     assert_keeps_to_what_was_asked(ids, openings[0], config, 96)
 
 
@@ -361,7 +361,7 @@ def test_the_earlier_rule_wins() -> None:
     first, second = VOCAB.id("NOTE_ON 60"), VOCAB.id("NOTE_ON 72")
     for kept, other in ((first, second), (second, first)):
         rules: list[Rule] = [EndAtBarLine(288), StayInMeter(), Excluding(kept), Excluding(other)]
-        steady = mix.steady(np.ones(1, np.float32), 1)
+        steady = mix.following([np.ones(1, np.float32)[None]] * 1)
         ((ids, _),) = sample(UNIFORM, [opening], rules, steady, config, 0)
         assert ids[2] == kept
 
@@ -382,7 +382,7 @@ def test_weights_sum_to_one(share: float, themes: int) -> None:
 
 def test_a_steady_mix_is_the_same_in_every_bar() -> None:
     constant = mix.weights(0.3, 3)
-    steady = mix.steady(constant, 2)
+    steady = mix.following([constant[None]] * 2)
     for bar in (0.0, 3.5, 100.0):
         np.testing.assert_array_equal(steady(np.array([bar, bar + 1])), [constant, constant])
 

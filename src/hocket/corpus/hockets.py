@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from hocket.music import Note, Piece
+from hocket.music import Meter, Note, Piece
+from hocket.music.bars import whole_bar_runs
 
 BARS = 24
 """Length of a hocket."""
@@ -29,40 +30,38 @@ def hockets(
 
     A turn is (tick, number of the theme): which theme is heard from when on.
 
-    A turn is a stretch of a theme from one of its bar lines on that touches no held-out range of ticks.
-    The metre is that of the first theme. None are made where a theme has no bar to give.
+    A turn is a stretch of whole bars of a theme that touches no held-out range of ticks. The metre is
+    that of the first theme. None are made where a theme has no such bar to give.
     """
     if len(themes) < 2:
         return
-    starts = [
-        [(bar.start, theme.end) for bar in theme.bars() if bar.start + bar.stop < 2 * theme.end]
-        for theme in themes
-    ]
     meter = themes[0].main_meter
-    shortest = [[range(begin, begin + meter.bar_ticks) for begin, _ in each] for each in starts]
-    if not all(
-        any(not _touches(stretch, away) for stretch in each)
-        for each, away in zip(shortest, held_out, strict=True)
-    ):
-        return  # a theme so short that its held-out bars leave no whole bar free
+    free = [_free_starts(theme, meter, away) for theme, away in zip(themes, held_out, strict=True)]
+    if not all(free):
+        return
     for _ in range(count):
         notes: list[Note] = []
         turns: list[tuple[int, int]] = []
         now, current = 0, int(random.integers(len(themes)))
         while now < BARS * meter.bar_ticks:
-            begin, end = starts[current][random.integers(len(starts[current]))]
-            bars = min(
-                int(random.integers(1, LONGEST_TURN + 1)), -(-(end - begin) // meter.bar_ticks)
-            )
+            begin, most = free[current][random.integers(len(free[current]))]
+            bars = min(int(random.integers(1, LONGEST_TURN + 1)), most)
             stretch = range(begin, begin + bars * meter.bar_ticks)
-            if not _touches(stretch, held_out[current]):
-                turns.append((now, current))
-                excerpt = themes[current].excerpt(stretch)
-                notes.extend(note._replace(start=note.start + now) for note in excerpt)
-                now += len(stretch)
-                current = (current + int(random.integers(1, len(themes)))) % len(themes)
+            turns.append((now, current))
+            excerpt = themes[current].excerpt(stretch)
+            notes.extend(note._replace(start=note.start + now) for note in excerpt)
+            now += len(stretch)
+            current = (current + int(random.integers(1, len(themes)))) % len(themes)
         yield Piece.of(notes, meters=[meter]), turns
 
 
-def _touches(stretch: range, away: Sequence[range]) -> bool:
-    return any(held.start < stretch.stop and stretch.start < held.stop for held in away)
+def _free_starts(theme: Piece, meter: Meter, away: Sequence[range]) -> list[tuple[int, int]]:
+    """Return (tick, bars): where a turn may begin, and how many bars of the metre it may last."""
+    own, starts = theme.main_meter.bar_ticks, []
+    for run in whole_bar_runs(theme):
+        for begin in range(run.start, run.stop, own):
+            stop = min((held.start for held in away if held.stop > begin), default=run.stop)
+            bars = (min(stop, run.stop) - begin) // meter.bar_ticks
+            if bars > 0:
+                starts.append((begin, bars))
+    return starts

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import RunConfig
-from hocket.errors import ConfigError
 from hocket.generation import mix
+from hocket.generation.openings import Opening
 from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Take, sample
-from hocket.generation.seeds import Opening, candidates, search
+from hocket.generation.seeds import candidates, search
 from hocket.model.engine import Engine
 from hocket.model.weights import Weights
 from hocket.music import Key, Piece, Tempo
@@ -39,26 +39,21 @@ def compose(
     key, moved = key_of_takes(themes, config), _moved(themes, config)
     engine = Engine(weights.arrays, weights.model)
     constant = mix.weights(wanted.mix, len(themes))
-    kept = search(moved, engine, constant, config.opening, config.rng)
+    kept = search(moved, engine, constant, config.opening, config.rng, wanted.bars - 1)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
     for opening in dict.fromkeys(openings):
         say(
             f"opening {opening.recipe}: likelihood {opening.likelihood:.2f} nats an event, "
             f"harmonic distance {opening.distance:.2f}"
         )
-    _fit(openings, wanted.bars)
+    shares = mix.leading_time(constant, list(themes.values()))
+    plans = [_plan(opening, letters, constant, shares, config) for opening in openings]
     bar_ticks = openings[0].piece.main_meter.bar_ticks
-    if wanted.turns:
-        leads = [letters.index(opening.recipe.second.theme) for opening in openings]
-        shares = mix.leading_time(constant, list(themes.values()))
-        followed = mix.in_turns(shares, leads, wanted.turns)
-    else:
-        followed = mix.steady(constant, wanted.takes)
     sampled = sample(
         engine,
         [opening.ids for opening in openings],
         rules_for(wanted, None if wanted.key == "off" else key, bar_ticks, list(themes.values())),
-        followed,
+        mix.following(plans),
         wanted,
         config.rng,
         first=first,
@@ -89,8 +84,7 @@ def compose(
 
 def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     """Raise, before anything is learned, what `compose` would raise for a key or an opening."""
-    openings = candidates(_moved(themes, config), config.opening, config.rng)
-    _fit([opening for group in openings for opening in group], config.generation.bars)
+    candidates(_moved(themes, config), config.opening, config.rng, config.generation.bars - 1)
 
 
 def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:
@@ -106,12 +100,25 @@ def _moved(themes: Mapping[str, Piece], config: RunConfig) -> dict[str, Piece]:
     return dict(zip(themes, agreed, strict=True))
 
 
-def _fit(openings: Sequence[Opening], bars: int) -> None:
-    """Raise `ConfigError` if an opening leaves nothing to write."""
-    for opening in openings:
-        used = -(-opening.piece.end // opening.piece.main_meter.bar_ticks)
-        if used >= bars:
-            raise ConfigError(f"opening {opening.recipe} fills {used} bars; ask for more --bars")
+def _plan(
+    opening: Opening,
+    letters: Sequence[str],
+    constant: NDArray[np.float32],
+    shares: NDArray[np.float64],
+    config: RunConfig,
+) -> NDArray[np.float32]:
+    """Return the weights of the themes bar by bar, (bars, M): the opening's own, then the mix.
+
+    After an opening the theme that began it leads again.
+    """
+    wanted = config.generation
+    left = wanted.bars - opening.bars
+    if wanted.turns:
+        lead = letters.index(opening.recipe.first.theme)
+        rest = mix.in_turns(shares, lead, wanted.turns, left)
+    else:
+        rest = np.repeat(constant[None], left, axis=0)
+    return np.concatenate((opening.plan(letters, constant), rest))
 
 
 def _blended_tempo(themes: Sequence[Piece], weights: NDArray[np.float32]) -> Tempo:

@@ -20,10 +20,12 @@ def weights(mix: float, themes: int) -> NDArray[np.float32]:
     return np.array([mix, *[(1 - mix) / (themes - 1)] * (themes - 1)], np.float32)
 
 
-def steady(constant: NDArray[np.float32], takes: int) -> Mix:
-    """Return a mix that stays the same, (M), for every take."""
-    rows = np.repeat(constant[None], takes, axis=0)
-    return lambda bars: rows
+def following(plans: Sequence[NDArray[np.float32]]) -> Mix:
+    """Return the mix that follows a plan, weights (bars, M), for each take; its last bar goes on."""
+    longest = max(len(plan) for plan in plans)
+    rows = np.stack([plan[np.minimum(np.arange(longest), len(plan) - 1)] for plan in plans])
+    takes = np.arange(len(plans))
+    return lambda bars: rows[takes, np.minimum(bars.astype(np.int64), longest - 1)]
 
 
 def leading_time(constant: NDArray[np.float32], themes: Sequence[Piece]) -> NDArray[np.float64]:
@@ -37,35 +39,30 @@ def leading_time(constant: NDArray[np.float32], themes: Sequence[Piece]) -> NDAr
     return np.asarray(shares / shares.sum(), np.float64)
 
 
-def in_turns(shares: NDArray[np.float64], leads: Sequence[int], bars_each: int) -> Mix:
-    """Return a mix in which one theme at a time leads, for as many bars as its share (M) says.
+def in_turns(
+    shares: NDArray[np.float64], lead: int, bars_each: int, bars: int
+) -> NDArray[np.float32]:
+    """Return the weights (bars, M) in which one theme at a time leads, beginning with `lead`.
 
-    A round of turns lasts `bars_each` bars a theme; `leads` (B) is the theme that each take's first
-    round begins with. Turns change at bar lines; a theme with any share gets at least one bar while
-    there are enough.
+    A round lasts `bars_each` bars a theme and gives each theme whole bars; what rounding kept from a
+    theme it gets in later rounds, so that over many bars each leads for its share (M).
     """
     count = len(shares)
-    lengths = _whole_bars(shares, bars_each * count)
-    orders = [[(lead + i) % count for i in range(count)] for lead in leads]
-    ends = np.array([np.cumsum(lengths[order]) for order in orders])
-
-    def mix(bars: NDArray[np.float64]) -> NDArray[np.float32]:
-        place = np.floor(bars % (bars_each * count))
-        turn = np.minimum((ends <= place[:, None]).sum(1), count - 1)
-        leading = [order[t] for order, t in zip(orders, turn, strict=True)]
-        return np.eye(count, dtype=np.float32)[leading]
-
-    return mix
+    order = [(lead + i) % count for i in range(count)]
+    leading: list[int] = []
+    given, rounds = np.zeros(count, np.int64), 0
+    while len(leading) < bars:
+        rounds += 1
+        due = _whole_bars(shares, rounds * bars_each * count)
+        for theme in order:
+            leading += [theme] * int(max(due[theme] - given[theme], 0))
+        given = np.maximum(due, given)
+    return np.eye(count, dtype=np.float32)[leading[:bars]]
 
 
 def _whole_bars(shares: NDArray[np.float64], bars: int) -> NDArray[np.int64]:
-    """Share out bars by largest remainder, none of the shares above 0 getting nothing if possible."""
+    """Share out bars by largest remainder; (M), summing to `bars`."""
     exact = shares * bars
     lengths = np.floor(exact).astype(np.int64)
-    for theme in np.argsort(lengths - exact, kind="stable")[: bars - lengths.sum()]:
-        lengths[theme] += 1
-    for theme in np.flatnonzero((lengths == 0) & (shares > 0)):
-        if lengths.max() > 1:
-            lengths[lengths.argmax()] -= 1
-            lengths[theme] += 1
+    lengths[np.argsort(lengths - exact, kind="stable")[: bars - lengths.sum()]] += 1
     return lengths

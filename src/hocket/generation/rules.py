@@ -93,9 +93,14 @@ def usual_voices(theme: Piece) -> int:
 
 
 def usual_places(theme: Piece) -> set[int]:
-    """Return the ticks of the quarter, on the hybrid grid, where at least 1 % of instants stand."""
+    """Return the ticks of the quarter, on the hybrid grid, where at least 1 % of instants stand.
+
+    They count from where the metre in force began, as the automaton's do: an upbeat shifts nothing.
+    """
     instants = np.unique([tick for note in theme.notes for tick in (note.start, note.end)])
-    counts = np.bincount(instants % TICKS_PER_QUARTER, minlength=TICKS_PER_QUARTER)
+    origins = np.array([meter.tick for meter in theme.meters])
+    since = instants - origins[np.searchsorted(origins, instants, side="right") - 1]
+    counts = np.bincount(since % TICKS_PER_QUARTER, minlength=TICKS_PER_QUARTER)
     usual = {int(tick) for tick in np.flatnonzero(counts >= 0.01 * counts.sum())}
     return {0} | {tick for tick in usual if tick % 3 == 0 or tick % 2 == 0}
 

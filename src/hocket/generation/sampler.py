@@ -102,7 +102,7 @@ def sample(
 
 
 def log_likelihoods(
-    model: Stepper, sequences: Sequence[Ids], mix: Floats, *, grammar: Grammar = GRAMMAR
+    model: Stepper, sequences: Sequence[Ids], mix: Mix, *, grammar: Grammar = GRAMMAR
 ) -> list[Floats]:
     """Return the log-probability (T) in nats of each event of each sequence; START's is 0."""
     batch, longest = len(sequences), max(map(len, sequences))
@@ -114,7 +114,8 @@ def log_likelihoods(
     state, memory = grammar.start(batch), model.start(batch)
     for t in range(longest - 1):
         state = grammar.step(state, padded[:, t])
-        logits, memory = model.step(padded[:, t], *grammar.features(state), mix, memory)
+        bars = (state.tick - state.bar_origin) / state.bar_ticks
+        logits, memory = model.step(padded[:, t], *grammar.features(state), mix(bars), memory)
         following = padded[:, t + 1]
         scores[:, t + 1] = _log_softmax(np.where(grammar.allowed(state), logits, -np.inf))[
             np.arange(batch), following
