@@ -29,13 +29,12 @@ def following(plans: Sequence[NDArray[np.float32]]) -> Mix:
 
 
 def leading_time(constant: NDArray[np.float32], themes: Sequence[Piece]) -> NDArray[np.float64]:
-    """Return the share of bars (M) that each theme leads, so that a busy theme does not drown others.
+    """Return the share of bars (M) that each theme leads, so that its weight is its share of notes.
 
-    Half way, on a logarithmic scale, between equal time and equal notes: a theme with four times the
-    notes a bar leads half as long, and is still heard in twice the notes.
+    A theme with twice the notes a bar leads half as long; else a busy theme would drown the others.
     """
     density = np.array([len(theme.notes) / max(theme.end, 1) for theme in themes])
-    shares = constant / np.sqrt(density)
+    shares = constant / density
     return np.asarray(shares / shares.sum(), np.float64)
 
 
