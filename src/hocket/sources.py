@@ -1,17 +1,24 @@
-"""What a user names to Pieces: files, demo themes and Pieces as they are, lettered A, B, …"""
+"""What a user names to Pieces: files, demo themes and Pieces, lettered A, B, …
+
+Surprising decision: a theme is reduced, once and here, to what the grammar can say and MIDI can keep.
+So what is learned is what a run saves, and a run that goes on reads just that.
+"""
 
 from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hocket.errors import ConfigError, ScoreError
 from hocket.reporter import Reporter
 
 if TYPE_CHECKING:
-    from hocket.music import Piece
+    from hocket.music import Key, Meter, Piece, Tempo
+
+    _Change = TypeVar("_Change", Meter, Tempo, Key)
 
 LETTERS = string.ascii_uppercase
 LEAST_NOTES = 16
@@ -25,22 +32,76 @@ def demo_themes() -> dict[str, Path]:
 
 
 def read_theme(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:
-    """Read a theme and refuse one that is too short to be learned."""
-    piece = read_source(source, pedal, reporter)
+    """Read a theme as it can be learned; raises `ScoreError` if too little is left of it."""
+    piece = learnable(read_source(source, pedal, reporter))
     if len(piece.notes) < LEAST_NOTES or len(piece.bars()) < LEAST_BARS:
         notes, bars = len(piece.notes), len(piece.bars())
         raise ScoreError(
-            f"{piece.title or source}: only {notes} note{'s' * (notes != 1)} in {bars} "
-            f"bar{'s' * (bars != 1)}; a theme needs at least {LEAST_NOTES} in {LEAST_BARS}"
+            f"{piece.title or 'a theme without title'}: only {notes} note{'s' * (notes != 1)} in "
+            f"{bars} bar{'s' * (bars != 1)}; a theme needs at least {LEAST_NOTES} in {LEAST_BARS}"
         )
     return piece
 
 
+def learnable(piece: Piece) -> Piece:
+    """Return what the grammar can say of a piece on the hybrid grid, with its title, tempos and keys.
+
+    Writing the result to MIDI and reading it back gives the same; so does doing this twice. Raises
+    `ScoreError` for what MIDI has no room for.
+    """
+    import numpy as np
+
+    from hocket.music import TICKS_PER_QUARTER, Piece
+    from hocket.music.grid import snap, snap_durations
+    from hocket.scores import printable
+    from hocket.scores.midi import midi_bytes, read_midi
+    from hocket.tokens import simplify
+
+    def moved(changes: tuple[_Change, ...]) -> tuple[_Change, ...]:
+        ticks = snap(np.array([change.tick for change in changes], np.int64), TICKS_PER_QUARTER)
+        return tuple(c._replace(tick=int(t)) for c, t in zip(changes, ticks, strict=True))
+
+    if not piece.notes:
+        return piece
+    times = np.array([(note.start, note.duration) for note in piece.notes], np.int64)
+    starts = snap(times[:, 0], TICKS_PER_QUARTER).tolist()
+    durations = snap_durations(times[:, 1], TICKS_PER_QUARTER).tolist()
+    snapped = [
+        note._replace(start=start, duration=duration)
+        for note, start, duration in zip(piece.notes, starts, durations, strict=True)
+    ]
+    said = simplify(Piece.of(snapped, parts=piece.parts, meters=moved(piece.meters)))
+    # A note that ends where its pitch is struck again may reach from one grid to the other and be a
+    # tick too long for either; it loses that tick, and goes if no other is left.
+    whole = [
+        note._replace(duration=note.duration - (note.duration % 6 in (1, 5))) for note in said.notes
+    ]
+    said = simplify(replace(said, notes=tuple(note for note in whole if note.duration)))
+    saved = Piece.of(
+        said.notes,
+        meters=said.meters,
+        tempos=moved(piece.tempos),
+        keys=moved(piece.keys),
+        title=printable(piece.title),
+    )
+    return read_midi(midi_bytes(saved), saved.title, pedal=False, notated=True)[0]
+
+
 def read_source(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:
+    """Return a piece as it is, or read one from a file or the demo themes.
+
+    Remarks on what was left out go to the reporter. Raises `ScoreError`.
+    """
     from hocket.music import Piece
     from hocket.scores import read_with_remarks
 
     if isinstance(source, Piece):
+        for note in source.notes:
+            if not 0 <= note.part < len(source.parts):
+                name = source.title or "a piece without title"
+                raise ScoreError(
+                    f"{name}: {note} is in no part, of {len(source.parts)}; add its Part"
+                )
         return source
     path = Path(source)
     if str(source).startswith("demo:"):

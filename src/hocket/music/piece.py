@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
+from hocket.errors import ScoreError
+
 TICKS_PER_QUARTER = 24
 DEFAULT_VELOCITY = 80
 DEFAULT_TEMPO = 500_000  # microseconds per quarter: 120 beats a minute, as in the MIDI standard
@@ -74,6 +76,7 @@ class Piece:
 
     `notes` are sorted; `meters`, `tempos` and `keys` are sorted by tick, and the first meter and
     tempo stand at tick 0. Build one with `Piece.of`, which sorts and fills in what is missing.
+    A metre without a bar of at least a tick raises `ScoreError`.
     """
 
     notes: tuple[Note, ...]
@@ -82,6 +85,13 @@ class Piece:
     tempos: tuple[Tempo, ...] = (Tempo(0, DEFAULT_TEMPO),)
     keys: tuple[Key, ...] = ()
     title: str = ""
+
+    def __post_init__(self) -> None:
+        for meter in self.meters:
+            if meter.denominator < 1 or meter.bar_ticks < 1:
+                raise ScoreError(
+                    f"metre {meter}: its bar is shorter than a tick; give a longer one"
+                )
 
     @classmethod
     def of(

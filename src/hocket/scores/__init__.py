@@ -17,6 +17,7 @@ from hocket.music.piece import Piece
 from hocket.scores.files import atomic_write, beginning, read_bytes
 
 MAX_BYTES = 32 * 2**20  # of any file; MIDI has a smaller limit of its own
+MOST_TITLE = 500  # characters
 READABLE = ".mid, .midi, .musicxml, .xml, .mxl or .abc"
 WRITABLE = (".mid", ".midi")
 
@@ -41,7 +42,26 @@ def read_with_remarks(path: str | os.PathLike[str], *, pedal: bool = False) -> R
     """
     file = Path(path)
     piece, remarks = _parsed(read_bytes(path, MAX_BYTES), file, pedal)
-    return Reading(piece if piece.title.strip() else replace(piece, title=file.stem), remarks)
+    title = printable(piece.title)
+    title = title if title.strip() else printable(file.stem)
+    parts = tuple(part._replace(name=printable(part.name)) for part in piece.parts)
+    return Reading(
+        replace(piece, title=title, parts=parts), tuple(printable(each) for each in remarks)
+    )
+
+
+def printable(text: str, most: int = MOST_TITLE) -> str:
+    """Return a text from a file, or the name of one, such that any terminal and file can hold it.
+
+    What does not print, as an escape sequence's first character, goes; a byte that is no UTF-8
+    becomes `?`; what is longer than `most` is cut.
+    """
+    known = text.encode("utf-8", "replace").decode()
+    return "".join(c for c in map(_space, known) if c.isprintable())[:most]
+
+
+def _space(character: str) -> str:
+    return " " if character.isspace() else character
 
 
 def read(path: str | os.PathLike[str], *, pedal: bool = False) -> Piece:

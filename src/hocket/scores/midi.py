@@ -88,6 +88,9 @@ def midi_bytes(piece: Piece) -> bytes:
     for index, part in enumerate(piece.parts):
         notes = [note for note in piece.notes if note.part == index]
         chunks.append(_part_track(part, _CHANNELS[index % len(_CHANNELS)], notes))
+    for note in piece.notes:
+        if not 0 <= note.part < len(piece.parts):
+            raise ScoreError(f"{note} is in no part: there are {len(piece.parts)}; add its Part")
     return smf.join(smf.Tracks(1, WRITTEN_TICKS_PER_QUARTER, tuple(chunks)))
 
 
