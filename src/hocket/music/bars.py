@@ -7,10 +7,11 @@ from hocket.music.piece import Piece
 
 def numbered_bars(piece: Piece) -> tuple[range, ...]:
     """Return the bars as ranges of ticks, bar 1 first: an upbeat before it has no number."""
-    bars = piece.bars()
-    meters = piece.meters
-    upbeat = len(meters) > 1 and meters[1].tick == bars[0].stop and is_short(piece, bars[0])
-    return bars[1:] if upbeat and len(bars) > 1 else bars
+    bars, meters = piece.bars(), piece.meters
+    if len(bars) < 2 or len(meters) < 2:
+        return bars
+    upbeat = meters[1].tick == bars[0].stop and is_short(piece, bars[0])
+    return bars[1:] if upbeat else bars
 
 
 def whole_bar_runs(piece: Piece) -> list[range]:
