@@ -216,6 +216,39 @@ def test_hockets_are_bars_of_the_themes_in_turn(first: int, themes: list[Piece])
             ), "a turn that stands nowhere in its theme, or in bars held out"
 
 
+@pytest.mark.parametrize("waltz", [False, True])
+@pytest.mark.parametrize("held", [[], [range(108, 204)]], ids=["free", "held"])
+def test_no_turn_touches_an_upbeat_or_crosses_an_irregular_bar(
+    waltz: bool, held: list[range]
+) -> None:
+    """Each eighth of the theme has its own pitches, so that a turn shows where it comes from."""
+    meters = [Meter(0, 1, 8), Meter(12, 4, 4), Meter(396, 5, 8), Meter(456, 4, 4)]
+    odd = Piece.of(
+        [Note(12 * i, 12, pitch) for i in range(70) for pitch in (21 + i // 35, 30 + i % 35)],
+        meters=meters,
+    )
+    runs = (range(12, 396), range(456, 840))
+    meter = Meter(0, 3, 4) if waltz else Meter(0, 4, 4)
+    other = Piece.of([Note(24 * i, 24, 90 + i % 12) for i in range(48)], meters=[meter])
+    heard: set[int] = set()
+    for piece, turns in hockets([other, odd], [[], held], 24, np.random.default_rng(3)):
+        ends = [*(tick for tick, _ in turns[1:]), piece.end]
+        for (start, theme), stop in zip(turns, ends, strict=True):
+            if theme == 0:
+                continue
+            notes = [n for n in piece.notes if start <= n.start < stop]
+            low, high = sorted(n.pitch for n in notes if n.start == start)
+            begin = 12 * (35 * (low - 21) + high - 30)
+            source = range(begin, begin + stop - start)
+            assert notes == [n._replace(start=n.start + start) for n in odd.excerpt(source)]
+            (run,) = [r for r in runs if r.start <= source.start and source.stop <= r.stop]
+            assert (begin - run.start) % 96 == 0, "a turn begins inside a bar"
+            assert not any(r.start < source.stop and source.start < r.stop for r in held)
+            heard.add(begin)
+    bars = {*range(12, 396, 96), *range(456, 840, 96)}
+    assert heard == bars - {r.start for r in held}
+
+
 def test_one_theme_alone_has_no_hockets(themes: list[Piece]) -> None:
     assert list(hockets(themes[:1], [[]], 5, np.random.default_rng(0))) == []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hocket.config import GenerationConfig
 from hocket.generation.rules import (
@@ -21,7 +23,7 @@ from hocket.generation.rules import (
     usual_places,
     usual_voices,
 )
-from hocket.music import Key, Note, Piece
+from hocket.music import Key, Meter, Note, Piece
 from hocket.tokens import GRAMMAR, VOCAB, State
 from hocket.tokens.vocab import LONGEST_STEP
 
@@ -92,6 +94,18 @@ def test_usual_places_are_where_notes_begin_and_end() -> None:
     assert usual_places(Piece.of([*eighths, *rare])) == {0, 12}, "once is not usual"
     off = [Note(24 * i + 7, 24, 60) for i in range(50)]
     assert usual_places(Piece.of(off)) == {0}, "nothing off the hybrid grid"
+
+
+@pytest.mark.parametrize("upbeat", [Meter(0, 1, 16), Meter(0, 1, 8), Meter(0, 5, 16)], ids=str)
+@given(st.sets(st.sampled_from(sorted(HYBRID)), min_size=1))
+def test_usual_places_are_counted_from_the_bar_line(upbeat: Meter, places: set[int]) -> None:
+    notes = [Note(24 * i + place, 2, 60) for i in range(100) for place in places]
+    plain = usual_places(Piece.of(notes))
+    assert places <= plain
+    begin = upbeat.bar_ticks
+    shifted = [note._replace(start=note.start + begin) for note in notes]
+    theme = Piece.of([Note(0, begin, 67), *shifted], meters=[upbeat, Meter(begin, 4, 4)])
+    assert usual_places(theme) == plain
 
 
 def test_longest_note_bounds_waiting() -> None:

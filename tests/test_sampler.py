@@ -11,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import four_four, three_four
-from hocket.config import GenerationConfig
+from hocket.config import GenerationConfig, RunConfig, SeedConfig
+from hocket.generation import compose as composing
 from hocket.generation import mix, rules_for, sample
+from hocket.generation.openings import Recipe, build
 from hocket.generation.rules import EndAtBarLine, Rule, StayInMeter, Weights
 from hocket.generation.sampler import log_likelihoods
-from hocket.generation.seeds import Recipe, build
 from hocket.model.engine import EngineState
-from hocket.music import Key, Piece
+from hocket.model.weights import Learned
+from hocket.model.weights import Weights as ModelWeights
+from hocket.music import Key, Meter, Note, Piece
 from hocket.music.pitch import agreeing
 from hocket.tokens import GRAMMAR, VOCAB, State, decode
 from hocket.tokens.grammar import check_walk
@@ -241,7 +244,7 @@ def frequencies(config: GenerationConfig) -> list[float]:
         always(logits),
         [opening] * DRAWS,
         [EndAtBarLine(6), StayInMeter()],
-        mix.following([np.ones(1, np.float32)[None]] * DRAWS),
+        mix.following([np.ones((1, 1), np.float32)] * DRAWS),
         config,
         rng=3,
     )
@@ -282,8 +285,8 @@ def test_log_probs_are_those_of_the_model() -> None:
     config = replace(PLAIN, bars=4, voices=3, temperature=0.7, top_k=9, key_strength=5.0)
     openings = openings_of("A:1+B:2-3", "A:2-3/B:4-6")
     takes = taken(after(table), openings, config, rng=1)
-    rows = np.repeat(mix.weights(0.5, 2)[None], 2, axis=0)
-    scores = log_likelihoods(after(table), [ids for ids, _ in takes], rows)
+    steady = mix.following([mix.weights(0.5, 2)[None]] * 2)
+    scores = log_likelihoods(after(table), [ids for ids, _ in takes], steady)
     for (ids, log_probs), score in zip(takes, scores, strict=True):
         assert len(ids) == len(log_probs)
         assert log_probs[0] == 0
@@ -301,8 +304,8 @@ def test_likelihoods_are_probabilities() -> None:
         state = GRAMMAR.step(state, np.array([event]))
     following = np.flatnonzero(GRAMMAR.allowed(state)[0])
     sequences = [np.array([*begin, event]) for event in following]
-    rows = np.ones((len(sequences), 1), np.float32)
-    scores = log_likelihoods(after(table), sequences, rows)
+    alone = mix.following([np.ones((1, 1), np.float32)] * len(sequences))
+    scores = log_likelihoods(after(table), sequences, alone)
     assert sum(np.exp(score[-1]) for score in scores) == pytest.approx(1, abs=1e-4)
 
 
@@ -313,7 +316,7 @@ def test_on_step_hears_of_bars() -> None:
         UNIFORM,
         openings_of("A:1+B:2-3"),
         rules_for(config, None, 96, [four_four()]),
-        mix.following([mix.weights(0.5, 2)[None]] * 1),
+        mix.following([mix.weights(0.5, 2)[None]]),
         config,
         0,
         on_step=heard.append,
@@ -351,7 +354,9 @@ def test_rules_that_quarrel_never_stop_a_take(quarrel: list[Rule]) -> None:
     config = replace(PLAIN, bars=4, longest_note=2.0, voices=4)
     openings = openings_of("A:1+B:2-3")
     rules = [*rules_for(config, None, 96, [four_four()]), *quarrel]
-    ((ids, _),) = sample(UNIFORM, openings, rules, mix.following([mix.weights(0.5, 2)[None]] * 1), config, 0)
+    ((ids, _),) = sample(
+        UNIFORM, openings, rules, mix.following([mix.weights(0.5, 2)[None]]), config, 0
+    )
     assert_keeps_to_what_was_asked(ids, openings[0], config, 96)
 
 
@@ -361,71 +366,12 @@ def test_the_earlier_rule_wins() -> None:
     first, second = VOCAB.id("NOTE_ON 60"), VOCAB.id("NOTE_ON 72")
     for kept, other in ((first, second), (second, first)):
         rules: list[Rule] = [EndAtBarLine(288), StayInMeter(), Excluding(kept), Excluding(other)]
-        steady = mix.following([np.ones(1, np.float32)[None]] * 1)
+        steady = mix.following([np.ones((1, 1), np.float32)])
         ((ids, _),) = sample(UNIFORM, [opening], rules, steady, config, 0)
         assert ids[2] == kept
 
 
 # The mix
-
-
-@given(st.floats(0, 1), st.integers(1, 6))
-def test_weights_sum_to_one(share: float, themes: int) -> None:
-    weights = mix.weights(share, themes)
-    assert weights.shape == (themes,)
-    assert weights.sum() == pytest.approx(1, abs=1e-5)
-    assert (weights >= 0).all()
-    if themes > 1:
-        assert weights[0] == pytest.approx(share, abs=1e-6)
-        assert weights[1:].std() == pytest.approx(0, abs=1e-6)
-
-
-def test_a_steady_mix_is_the_same_in_every_bar() -> None:
-    constant = mix.weights(0.3, 3)
-    steady = mix.following([constant[None]] * 2)
-    for bar in (0.0, 3.5, 100.0):
-        np.testing.assert_array_equal(steady(np.array([bar, bar + 1])), [constant, constant])
-
-
-@given(
-    st.lists(st.floats(0, 1), min_size=2, max_size=4).filter(lambda w: sum(w) > 0.1),
-    st.integers(1, 8),
-    st.integers(0, 3),
-)
-def test_turns_follow_the_shares(parts: list[float], bars_each: int, lead: int) -> None:
-    shares = np.array(parts) / sum(parts)
-    count, lead = len(shares), lead % len(shares)
-    turns = mix.in_turns(shares, [lead], bars_each)
-    round_bars = bars_each * count
-    rows = np.concatenate([turns(np.array([float(bar)])) for bar in range(10 * round_bars)])
-    assert (rows.sum(1) == 1).all()
-    assert set(np.unique(rows)) <= {0, 1}
-    assert (rows[:round_bars] == rows[round_bars : 2 * round_bars]).all()
-    # What a share of 0 < s < 1 bar is given, another theme gives.
-    assert np.abs(rows.mean(0) - shares).max() <= count / round_bars + 1e-9
-    assert (rows.mean(0)[shares == 0] == 0).all()
-    if bars_each >= 2:
-        assert (rows.mean(0)[shares > 0] > 0).all()
-        if shares[lead] > 0:
-            assert rows[0, lead] == 1
-    inside = np.concatenate([turns(np.array([bar + 0.99])) for bar in range(round_bars)])
-    assert (inside == rows[:round_bars]).all(), "a turn changes inside a bar"
-
-
-def test_each_take_has_its_own_lead() -> None:
-    turns = mix.in_turns(np.array([0.5, 0.5]), [0, 1, 0], 2)
-    assert turns(np.array([0.0, 0.0, 2.0])).argmax(1).tolist() == [0, 1, 1]
-
-
-def test_a_busy_theme_leads_for_less_time() -> None:
-    even = mix.weights(0.5, 2)
-    slow, busy = three_four(), four_four()
-    densities = [len(theme.notes) / theme.end for theme in (slow, busy)]
-    shares = mix.leading_time(even, [slow, busy])
-    assert shares.sum() == pytest.approx(1)
-    assert (shares[0] > shares[1]) == (densities[0] < densities[1])
-    assert mix.leading_time(even, [busy, busy]).tolist() == [0.5, 0.5]
-    assert mix.leading_time(mix.weights(1.0, 2), [slow, busy]).tolist() == [1, 0]
 
 
 def test_a_take_changes_theme_at_bar_lines() -> None:
@@ -435,7 +381,7 @@ def test_a_take_changes_theme_at_bar_lines() -> None:
     model = Fake(lambda events, weights: weights @ wishes)
     opening = np.array([VOCAB.id("START"), VOCAB.id("METER 4/4")])
     config = replace(PLAIN, bars=12, voices=3, longest_note=1.0)
-    turns = mix.in_turns(np.array([0.5, 0.5]), [1], 2)
+    turns = mix.following([mix.in_turns(np.array([0.5, 0.5]), 1, 2, 12)])
     ((ids, _),) = sample(
         model, [opening], rules_for(config, None, 96, [four_four()]), turns, config, 0
     )
@@ -444,3 +390,81 @@ def test_a_take_changes_theme_at_bar_lines() -> None:
         high = [note.pitch >= 61 for note in piece.notes if note.start // 96 == bar]
         assert high
         assert set(high) == {bar // 2 % 2 == 0}
+
+
+def test_likelihoods_hear_the_mix_of_their_bar() -> None:
+    """A model that knows which theme leads finds a low note likely in its bars only."""
+    wishes = np.zeros((2, V))
+    wishes[1, ON.start : ON.start + 40] = -20
+    model = Fake(lambda events, weights: weights @ wishes)
+    names = "START", "METER 4/4", *["NOTE_ON 40", "DUR 48", "DUR 48"] * 2
+    sequence = np.array([VOCAB.id(name) for name in names])
+    plans = [np.eye(2, dtype=np.float32)[order] for order in ([0, 1], [1, 0])]
+    low_first, high_first = log_likelihoods(model, [sequence] * 2, mix.following(plans))
+    assert low_first[2] > high_first[2] + 15
+    assert high_first[5] > low_first[5] + 15
+
+
+@pytest.mark.parametrize("turns", [2, 0])
+@pytest.mark.parametrize(
+    ("seed", "sides"),
+    [("A:1-2+B:3", "LLH"), ("B:1+A:2-3", "HLL"), ("A:2/B:4", ""), ("B:2/A:4", "")],
+)
+def test_after_an_opening_the_theme_that_began_it_leads(
+    seed: str, sides: str, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that plays low for A and high for B tells what mix it heard in each bar."""
+    heard: dict[int, set[tuple[float, ...]]] = {}
+
+    class Listening(Fake):
+        def step(
+            self,
+            events: np.ndarray,
+            sounding: np.ndarray,
+            place: np.ndarray,
+            mix: np.ndarray,
+            state: EngineState,
+        ) -> tuple[np.ndarray, EngineState]:
+            self.events.append(int(events[0]))
+            bar = ticks_of(np.array(self.events)) // 96
+            heard.setdefault(bar, set()).add(tuple(mix[0].tolist()))
+            return super().step(events, sounding, place, mix, state)
+
+        def start(self, batch: int) -> EngineState:
+            self.events: list[int] = []
+            return super().start(batch)
+
+    wishes = np.zeros((2, V))
+    wishes[1, ON.start : ON.start + 40] = wishes[0, ON.start + 40 : ON.stop] = -1e4
+    model = Listening(lambda events, weights: weights @ wishes)
+    monkeypatch.setattr(composing, "Engine", lambda arrays, config: model)
+    config = RunConfig(
+        opening=SeedConfig(seed=seed),
+        generation=replace(PLAIN, takes=1, bars=10, turns=turns, mix=0.5, voices=3),
+    )
+    weights = ModelWeights({}, config.model, VOCAB.fingerprint, ("A", "B"), Learned(0, None))
+    (take,) = composing.compose({"A": four_four(), "B": four_four()}, weights, config)
+    assert take.seed == seed
+    alone = {"L": (1.0, 0.0), "H": (0.0, 1.0), "=": (0.5, 0.5)}
+    lead, other = ("L", "H") if seed[0] == "A" else ("H", "L")
+    later = (lead * 2 + other * 2) * 3 if turns else "=" * 10
+    expected = ((sides or "=") + later)[:10]
+    assert [heard[bar] for bar in range(10)] == [{alone[side]} for side in expected]
+    for bar in range(len(sides or "="), 10 if turns else 0):
+        low = {note.pitch < 61 for note in take.piece.notes if note.start // 96 == bar}
+        assert low == {expected[bar] == "L"}
+
+
+@pytest.mark.parametrize("upbeat", [Meter(0, 1, 16), Meter(0, 1, 8), Meter(0, 5, 16)], ids=str)
+def test_takes_keep_to_the_places_of_a_theme_with_an_upbeat(upbeat: Meter) -> None:
+    begin = upbeat.bar_ticks
+    notes = [Note(begin + 12 * i, 12, 60 + i % 8) for i in range(120)]
+    theme = Piece.of([Note(0, begin, 67), *notes], meters=[upbeat, Meter(begin, 4, 4)])
+    opening = build(Recipe.parse("A:1+B:3"), {"A": theme, "B": theme})
+    config = replace(PLAIN, bars=6)
+    rules = rules_for(config, None, 96, [theme, theme])
+    steady = mix.following([mix.weights(0.5, 2)[None]])
+    ((ids, _),) = sample(UNIFORM, [opening.ids], rules, steady, config, 1)
+    later = [note for note in decode(ids).notes if note.start >= opening.length]
+    assert {note.start % 24 for note in later} == {0, 12}
+    assert {note.end % 24 for note in later} <= {0, 12}

@@ -1,0 +1,139 @@
+"""Laws of the mix: weights, whose turn it is, and plans that takes follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import four_four, three_four
+from hocket.generation import mix
+from hocket.music import Note, Piece
+
+all_shares = st.lists(st.floats(0, 1), min_size=2, max_size=4).filter(lambda w: sum(w) > 0.1)
+
+
+@given(st.floats(0, 1), st.integers(1, 6))
+def test_weights_sum_to_one(share: float, themes: int) -> None:
+    weights = mix.weights(share, themes)
+    assert weights.shape == (themes,)
+    assert weights.sum() == pytest.approx(1, abs=1e-5)
+    assert (weights >= 0).all()
+    if themes > 1:
+        assert weights[0] == pytest.approx(share, abs=1e-6)
+        assert weights[1:].std() == pytest.approx(0, abs=1e-6)
+
+
+# Plans
+
+
+def test_a_steady_mix_is_the_same_in_every_bar() -> None:
+    constant = mix.weights(0.3, 3)
+    steady = mix.following([constant[None]] * 2)
+    for bar in (0.0, 3.5, 100.0):
+        np.testing.assert_array_equal(steady(np.array([bar, bar + 1])), [constant, constant])
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=6), min_size=1, max_size=4),
+    st.data(),
+)
+def test_each_take_follows_its_own_plan(leads: list[list[int]], data: st.DataObject) -> None:
+    """Whole bars count, and the last bar of a plan goes on."""
+    followed = mix.following([np.eye(3, dtype=np.float32)[plan] for plan in leads])
+    one_each = st.lists(st.floats(0, 9), min_size=len(leads), max_size=len(leads))
+    bars = data.draw(one_each)
+    heard = followed(np.array(bars))
+    assert heard.dtype == np.float32
+    assert (heard.sum(1) == 1).all()
+    expected = [plan[min(int(bar), len(plan) - 1)] for plan, bar in zip(leads, bars, strict=True)]
+    assert heard.argmax(1).tolist() == expected
+
+
+# Turns
+
+
+@given(all_shares, st.integers(1, 8), st.integers(0, 3))
+def test_over_many_bars_each_theme_leads_for_its_share(
+    parts: list[float], bars_each: int, lead: int
+) -> None:
+    """What is left is a bar of rounding, and the round that the last bar may cut."""
+    shares = np.array(parts) / sum(parts)
+    count, lead = len(shares), lead % len(shares)
+    round_bars = bars_each * count
+    for bars in (32, 320):
+        rows = mix.in_turns(shares, lead, bars_each, bars)
+        assert rows.shape == (bars, count)
+        assert (rows.sum(1) == 1).all()
+        assert set(np.unique(rows)) <= {0, 1}
+        led = rows.sum(0)
+        cut = shares * (1 - shares) * round_bars
+        assert (np.abs(led - shares * bars) <= cut + 1 + 1e-6).all()
+        assert (led[shares == 0] == 0).all()
+        if shares[lead] * round_bars >= 1:
+            assert rows[0, lead] == 1
+    assert (mix.in_turns(shares, lead, bars_each, 7) == rows[:7]).all()
+
+
+@given(all_shares, st.integers(1, 8), st.integers(0, 3))
+def test_a_round_gives_each_theme_its_share_and_no_second_turn(
+    parts: list[float], bars_each: int, lead: int
+) -> None:
+    shares = np.array(parts) / sum(parts)
+    count, lead = len(shares), lead % len(shares)
+    first = mix.in_turns(shares, lead, bars_each, bars_each * count)
+    assert (np.abs(first.sum(0) - shares * bars_each * count) < 1 + 1e-6).all()
+    order = ((first.argmax(1) - lead) % count).tolist()
+    assert order == sorted(order)
+
+
+themes_of_any_density = st.lists(st.integers(1, 12), min_size=2, max_size=2).map(
+    lambda sizes: [Piece.of(Note(48 * i // n, 4, 60) for i in range(4 * n)) for n in sizes]
+)
+
+
+@pytest.mark.parametrize("lead", [0, 1])
+@given(themes_of_any_density)
+def test_the_dial_is_heard_at_each_value(lead: int, themes: list[Piece]) -> None:
+    """The first theme leads more bars the further the dial is turned to it."""
+    dial = [
+        mix.in_turns(mix.leading_time(mix.weights(i / 10, 2), themes), lead, 2, 32)[:, 0].sum()
+        for i in range(11)
+    ]
+    assert dial == sorted(dial)
+    assert dial[0] == 0
+    assert dial[-1] == 32
+    assert len(set(dial)) >= 8
+
+
+def test_turns_by_hand() -> None:
+    def leads(first: float, lead: int, bars_each: int) -> list[int]:
+        shares = np.array([first, 1 - first])
+        rows = mix.in_turns(shares, lead, bars_each, 12)
+        return [int(theme) for theme in rows.argmax(1)]
+
+    assert leads(0.5, 0, 2) == [0, 0, 1, 1] * 3
+    assert leads(0.5, 1, 2) == [1, 1, 0, 0] * 3
+    assert leads(0.25, 0, 2) == [0, 1, 1, 1] * 3
+    # a twelfth of 12 bars is one bar, in whichever round it is due
+    assert sorted(leads(1 / 12, 0, 2)) == [0] + [1] * 11
+    assert leads(1.0, 1, 3) == [0] * 12
+
+
+def test_each_take_has_its_own_lead() -> None:
+    plans = [mix.in_turns(np.array([0.5, 0.5]), lead, 2, 8) for lead in (0, 1, 0)]
+    turns = mix.following(plans)
+    assert turns(np.array([0.0, 0.0, 2.0])).argmax(1).tolist() == [0, 1, 1]
+    assert turns(np.array([1.99, 2.0, 3.99])).argmax(1).tolist() == [0, 0, 1]
+
+
+def test_a_busy_theme_leads_for_less_time() -> None:
+    even = mix.weights(0.5, 2)
+    slow, busy = three_four(), four_four()
+    densities = [len(theme.notes) / theme.end for theme in (slow, busy)]
+    shares = mix.leading_time(even, [slow, busy])
+    assert shares.sum() == pytest.approx(1)
+    assert (shares[0] > shares[1]) == (densities[0] < densities[1])
+    assert mix.leading_time(even, [busy, busy]).tolist() == [0.5, 0.5]
+    assert mix.leading_time(mix.weights(1.0, 2), [slow, busy]).tolist() == [1, 0]
