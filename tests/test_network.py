@@ -17,7 +17,15 @@ from hocket.config import ModelConfig
 from hocket.errors import CheckpointError
 from hocket.model.engine import Engine
 from hocket.model.network import InputSizes, Network
-from hocket.model.weights import CARD_FILE, WEIGHTS_FILE, Weights, fingerprint, load, to_bytes
+from hocket.model.weights import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    Learned,
+    Weights,
+    fingerprint,
+    load,
+    to_bytes,
+)
 from hocket.music import Piece
 from hocket.tokens import GRAMMAR, VOCAB, Features, encode
 
@@ -161,7 +169,7 @@ def some_weights() -> Weights:
     config = small("hybrid")
     network, _ = networks(config)
     arrays = arrays_of(network)
-    learned = {"step": 25, "held_out": 1.5}
+    learned = Learned(25, 1.5, "it was stopped")
     return Weights(
         arrays, config, VOCAB.fingerprint, ("Walk", "Türn"), learned, fingerprint(arrays)
     )

@@ -14,7 +14,7 @@ import torch
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, TrainingConfig
 from hocket.corpus import Corpus, build, held_out_batch
 from hocket.corpus.batches import IGNORED
-from hocket.errors import CheckpointError
+from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import mix, sample
 from hocket.generation.rules import EndAtBarLine, StayInMeter
 from hocket.model.engine import Engine
@@ -52,7 +52,7 @@ def config(tiny: RunConfig) -> RunConfig:
     return replace(tiny, training=replace(tiny.training, max_steps=STEPS))
 
 
-def changed(config: RunConfig, **knobs: float) -> RunConfig:
+def changed(config: RunConfig, **knobs: float | str) -> RunConfig:
     return replace(config, training=replace(config.training, **knobs))  # type: ignore[arg-type]
 
 
@@ -146,7 +146,7 @@ def test_a_tiny_model_learns_a_phrase_and_plays_it() -> None:
         engine,
         [opening],
         [EndAtBarLine(12 * 96), StayInMeter()],
-        mix.steady(np.ones(1, np.float32), 1),
+        mix.following([np.ones(1, np.float32)[None]] * 1),
         GenerationConfig(top_k=1),
         rng=0,
     )
@@ -163,7 +163,7 @@ def test_progress_tells_each_step(corpus: Corpus, config: RunConfig) -> None:
     history = end.position.history
     assert [look.step for look in history] == [4, 8, 10]
     assert history[0].loss == pytest.approx(np.mean([p.loss for p in told[:4]]))
-    assert told[-1].best_held_out == min(look.held_out for look in history)
+    assert told[-1].best_held_out == min(look.held_out or math.inf for look in history)
     assert end.position.stopped == OUT_OF_STEPS
 
 
@@ -229,7 +229,7 @@ def test_what_was_learned_by_a_stop_between_looks_is_of_use(
 ) -> None:
     stopped, _, _ = learned(corpus, config, stop_at=3)
     assert stopped.position.best_step == 3
-    assert math.isfinite(stopped.position.best_held_out)
+    assert math.isfinite(stopped.position.best_held_out or math.nan)
     assert all(torch.equal(stopped.best[n], stopped.weights[n]) for n in stopped.weights)
 
 
@@ -248,7 +248,7 @@ def test_no_time_is_one_step_and_something_usable(
     end, saved, told = learned(corpus, changed(config, minutes=0.0))
     assert len(told) == 1
     assert end.position.stopped == OUT_OF_TIME
-    assert math.isfinite(end.position.best_held_out)
+    assert math.isfinite(end.position.best_held_out or math.nan)
     assert end.best.keys() == end.weights.keys()
     # A new budget goes on where the old one ended.
     again, _, _ = learned(corpus, config, resume=through_a_file(saved, tmp_path / "t.safetensors"))
@@ -272,7 +272,7 @@ def test_early_stopping_keeps_the_best_weights(corpus: Corpus, config: RunConfig
     seen: dict[int, Checkpoint] = {}
     end = learn(corpus, wild, len(VOCAB), on_checkpoint=lambda c: seen.update({c.position.step: c}))
     history = end.position.history
-    best = min(history, key=lambda look: look.held_out)
+    best = min(history, key=lambda look: look.held_out or math.inf)
     assert end.position.stopped == ENDED
     assert len(history) == best.step + 2 < 40
     assert end.position.best_step == best.step
@@ -282,13 +282,51 @@ def test_early_stopping_keeps_the_best_weights(corpus: Corpus, config: RunConfig
     assert any(not torch.equal(end.best[n], end.weights[n]) for n in end.weights)
 
 
-def test_without_held_out_bars_the_training_loss_decides(
-    themes: list[Piece], config: RunConfig
+def test_without_held_out_bars_all_steps_are_taken_and_the_last_weights_kept(
+    themes: list[Piece], config: RunConfig, tmp_path: Path
 ) -> None:
-    end, _, told = learned(build(themes), config)
-    assert [look.held_out for look in end.position.history] == [
-        told[step - 1].loss for step in (4, 8, 10)
-    ]
+    unjudged = changed(config, check_every=2, patience=1)
+    end, _, told = learned(build(themes), unjudged)
+    assert len(told) == STEPS
+    assert [look.held_out for look in end.position.history] == [None] * 5
+    assert {(p.held_out, p.best_held_out) for p in told} == {(None, None)}
+    assert (end.position.stopped, end.position.best_step) == (OUT_OF_STEPS, STEPS)
+    assert all(torch.equal(end.best[n], end.weights[n]) for n in end.weights)
+    _, saved, _ = learned(build(themes), unjudged, stop_at=5)
+    resumed = through_a_file(saved, tmp_path / "training.safetensors")
+    assert_same(learned(build(themes), unjudged, resume=resumed)[0], end)
+
+
+# Devices
+
+
+def test_a_gpu_is_used_only_if_asked_for_and_there(
+    corpus: Corpus, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert _Run(corpus, config, len(VOCAB), None).device.type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="--device cuda: torch sees no GPU"):
+        learned(corpus, changed(config, device="cuda"))
+
+
+def test_the_chance_of_a_gpu_is_kept(corpus: Corpus, config: RunConfig, tmp_path: Path) -> None:
+    _, saved, _ = learned(corpus, config, stop_at=1)
+    assert saved.cuda_random is None
+    state = torch.arange(16, dtype=torch.uint8)
+    kept = through_a_file(replace(saved, cuda_random=state), tmp_path / "t.safetensors")
+    assert kept.cuda_random is not None
+    assert torch.equal(kept.cuda_random, state)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_learns_too(corpus: Corpus, config: RunConfig, tmp_path: Path) -> None:
+    there = changed(config, device="cuda")
+    _, saved, _ = learned(corpus, there, stop_at=5)
+    assert saved.cuda_random is not None
+    end, _, told = learned(corpus, there, resume=through_a_file(saved, tmp_path / "t.safetensors"))
+    assert len(told) == STEPS - 5
+    assert all(tensor.device.type == "cpu" for tensor in end.best.values())
 
 
 # Checkpoints that do not fit

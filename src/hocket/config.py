@@ -19,9 +19,16 @@ from hocket.errors import ConfigError
 _C = TypeVar("_C")
 
 
-def knob(default: Any, doc: str, low: float | None = None, high: float | None = None) -> Any:
+def knob(
+    default: Any,
+    doc: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """Return a field with a default, its help text and its bounds, both ends included."""
-    return field(default=default, metadata={"help": doc, "low": low, "high": high})
+    known = {"help": doc, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=known)
 
 
 @dataclass(frozen=True)
@@ -40,13 +47,22 @@ class ModelConfig:
     )
     sounding: bool = knob(True, "the network sees which pitches sound now")
     place: bool = knob(True, "the network sees the position in the beat and in the bar")
-    theme: bool = knob(True, "the network sees the weights of the themes (the mix)")
+    theme: bool = knob(
+        True,
+        "the network sees the weights of the themes; without, --mix sets only the takes' tempo "
+        "and --turns does nothing",
+    )
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """How the themes are learned."""
 
+    device: str = knob(
+        "cpu",
+        "where to learn; only on the CPU are the same bits promised each time",
+        choices=("cpu", "cuda"),
+    )
     minutes: float = knob(1.0, "time budget for learning, in minutes; it usually stops before", 0)
     batch: int = knob(16, "sequences in a batch", 1, 4096)
     window: int = knob(96, "events of a sequence between two steps of the optimizer", 4, 65536)
@@ -54,7 +70,11 @@ class TrainingConfig:
     learning_rate: float = knob(1e-2, "peak learning rate of AdamW", 0, 1)
     weight_decay: float = knob(0.05, "decoupled weight decay", 0, 10)
     held_out: float = knob(
-        0.12, "share of each theme's bars kept from learning, to judge it", 0, 0.5
+        0.12,
+        "share of each theme's bars kept from learning, to judge it; with 0 learning goes on to "
+        "--max-steps",
+        0,
+        0.5,
     )
     check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
     patience: int = knob(8, "looks without a better held-out loss before learning stops", 1)
@@ -88,7 +108,7 @@ class GenerationConfig:
 
     takes: int = knob(4, "takes to write, all in one batch", 1, 1024)
     bars: int = knob(32, "length of a take in bars, its opening included", 1, 1000)
-    mix: float = knob(0.5, "weight of the first theme, the others share the rest; 0 to 1", 0, 1)
+    mix: float = knob(0.5, "weight of the first theme; the others share the rest", 0, 1)
     turns: int = knob(
         2, "bars after which the themes take turns at an even mix; 0 for one steady mix", 0, 64
     )
@@ -113,8 +133,13 @@ class GenerationConfig:
 class RunConfig:
     """All settings of one run; `run.toml` in its folder says exactly this."""
 
-    rng: int = knob(1, "number that all chance follows from: same inputs and rng, same bytes", 0)
-    pedal: bool = knob(False, "let the sustain pedal lengthen notes (default: it is left out)")
+    rng: int = knob(
+        1,
+        "number that all chance follows from: same inputs and rng, same bytes",
+        0,
+        2**63 - 1,
+    )
+    pedal: bool = knob(False, "let the sustain pedal of MIDI files lengthen notes")
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     opening: SeedConfig = SeedConfig()
@@ -164,6 +189,24 @@ def replaced(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return from_dict(RunConfig, values)
 
 
+def bounds_of(knob: dataclasses.Field[Any]) -> str:
+    """Return in words between what a knob's values lie; empty if there are no bounds."""
+    low, high = knob.metadata["low"], knob.metadata["high"]
+    if knob.metadata["choices"]:
+        return " or ".join(knob.metadata["choices"])
+    if low is None and high is None:
+        return ""
+    return f"{low} or more" if high is None else f"{low} to {high}"
+
+
+def refuse_all_but_takes(changes: Mapping[str, Any], also: str, why: str) -> None:
+    """Raise `ConfigError` for a knob that is not of takes or openings, nor called `also`."""
+    for section in (ModelConfig, TrainingConfig, RunConfig):
+        for known in dataclasses.fields(section):
+            if known.name in changes and known.name != also:
+                raise ConfigError(f"--{known.name.replace('_', '-')}: {why}")
+
+
 def dumps(config: RunConfig) -> str:
     """Return the settings as TOML text."""
     import tomli_w
@@ -191,17 +234,26 @@ def preset(name: str) -> RunConfig:
     return loads(file.read_text(encoding="utf-8"), f"preset {name}")
 
 
-def _checked(value: Any, kind: Any, bounds: Mapping[str, Any], place: str) -> Any:
+def fault(value: Any, allowed: tuple[Any, ...], known: Mapping[str, Any]) -> str:
+    """Return why a knob, by its field's metadata, cannot have this value; empty if it can."""
+    if type(value) not in allowed:
+        names = " or ".join(k.__name__ for k in allowed if k is not type(None))
+        return f"{value!r} is not a value of type {names}"
+    if known["choices"] and value not in known["choices"]:
+        return f"{value!r} is none of {', '.join(known['choices'])}"
+    low, high = known["low"], known["high"]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value != value or (low is not None and value < low):
+            return f"{value} is too small; the least is {low}"
+        if high is not None and value > high:
+            return f"{value} is too large; the most is {high}"
+    return ""
+
+
+def _checked(value: Any, kind: Any, known: Mapping[str, Any], place: str) -> Any:
     allowed = typing.get_args(kind) or (kind,)
     if float in allowed and type(value) is int:
         value = float(value)
-    if type(value) not in allowed:
-        names = " or ".join(k.__name__ for k in allowed if k is not type(None))
-        raise ConfigError(f"{place}: {value!r} is not a value of type {names}")
-    low, high = bounds.get("low"), bounds.get("high")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if value != value or (low is not None and value < low):
-            raise ConfigError(f"{place}: {value} is too small; the least is {low}")
-        if high is not None and value > high:
-            raise ConfigError(f"{place}: {value} is too large; the most is {high}")
+    if words := fault(value, allowed, known):
+        raise ConfigError(f"{place}: {words}")
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,18 @@ CARD_FILE = "weights.toml"
 FILES = (WEIGHTS_FILE, CARD_FILE)
 
 
+@dataclass(frozen=True)
+class Learned:
+    """How weights were learned."""
+
+    step: int
+    """The step they are of."""
+    held_out: float | None
+    """Nats per event on the held-out bars; None where there are none."""
+    stopped: str = ""
+    """Why learning ended."""
+
+
 @dataclass(frozen=True, eq=False)
 class Weights:
     """Arrays by name, with what is needed to use them."""
@@ -33,8 +45,7 @@ class Weights:
     vocab_fingerprint: str
     themes: tuple[str, ...]
     """Titles of the M themes, in the order of the mix."""
-    learned: Mapping[str, float | int]
-    """step, held_out (nats per event)."""
+    learned: Learned
     fingerprint: str = ""
     """Sixteen hex digits of the file's sha256."""
 
@@ -57,7 +68,7 @@ def to_bytes(weights: Weights) -> tuple[bytes, bytes]:
         "sha256": hashlib.sha256(data).hexdigest(),
         "themes": list(weights.themes),
         "model": to_dict(weights.model),
-        "learned": dict(weights.learned),
+        "learned": {k: v for k, v in asdict(weights.learned).items() if v is not None},
     }
     return data, tomli_w.dumps(card).encode()
 
@@ -78,7 +89,7 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
             model,
             card["vocab"],
             tuple(card["themes"]),
-            {"step": int(card["learned"]["step"]), "held_out": float(card["learned"]["held_out"])},
+            _learned(card["learned"]),
             digest[:16],
         )
         expected = card["sha256"]
@@ -103,3 +114,10 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise CheckpointError(f"{file}: holds values that are not finite; learn again")
     return loaded
+
+
+def _learned(card: Mapping[str, Any]) -> Learned:
+    step, held_out = int(card["step"]), card.get("held_out")
+    return Learned(
+        step, None if held_out is None else float(held_out), str(card.get("stopped", ""))
+    )

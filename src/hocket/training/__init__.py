@@ -7,6 +7,16 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from hocket.training.checkpoint import Checkpoint, Look, Position
+from hocket.training.devices import choose_device
 from hocket.training.loop import ASKED, Progress, learn, settings_fingerprint
 
-__all__ = ["ASKED", "Checkpoint", "Look", "Position", "Progress", "learn", "settings_fingerprint"]
+__all__ = [
+    "ASKED",
+    "Checkpoint",
+    "Look",
+    "Position",
+    "Progress",
+    "choose_device",
+    "learn",
+    "settings_fingerprint",
+]

@@ -17,16 +17,17 @@ from torch import Tensor
 
 from hocket.errors import CheckpointError
 
-CHECKPOINT_FILE = "training.safetensors"
-
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the held-out bars: losses in nats per event, seconds since the start."""
+    """One look at the held-out bars: losses in nats per event, seconds since the start.
+
+    Without any such bars `held_out` is None.
+    """
 
     step: int
     loss: float
-    held_out: float
+    held_out: float | None
     seconds: float
 
 
@@ -37,7 +38,7 @@ class Position:
     step: int = 0
     seconds: float = 0.0
     best_step: int = 0
-    best_held_out: float = float("inf")
+    best_held_out: float | None = None
     losses: tuple[float, ...] = ()
     """Training losses since the last look."""
     history: tuple[Look, ...] = ()
@@ -59,6 +60,8 @@ class Checkpoint:
     carry: Mapping[str, Tensor] = field(default_factory=dict)
     """LSTM state carried into the next window, `hidden.0`, `cell.0`, …"""
     random: Tensor = field(default_factory=torch.get_rng_state)
+    cuda_random: Tensor | None = None
+    """The state of CUDA's chance, where it was used."""
 
 
 _PREFIXES = {
@@ -80,6 +83,8 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         for name, tensor in getattr(checkpoint, attribute).items()
     }
     tensors["random"] = checkpoint.random
+    if checkpoint.cuda_random is not None:
+        tensors["cuda_random"] = checkpoint.cuda_random
     header = {"settings": checkpoint.settings, "position": json.dumps(asdict(checkpoint.position))}
     return save(tensors, metadata=header)
 
@@ -92,8 +97,10 @@ def load(file: Path, settings: str) -> Checkpoint:
     try:
         with safe_open(file, "pt") as stored:
             header = stored.metadata() or {}
-            random = stored.get_tensor("random")
+            random, cuda_random = stored.get_tensor("random"), None
             for key in stored.keys():  # noqa: SIM118 - a safetensors file is no dict
+                if key == "cuda_random":
+                    cuda_random = stored.get_tensor(key)
                 prefix, _, name = key.partition(".")
                 if prefix in _PREFIXES:
                     groups[_PREFIXES[prefix]][name] = stored.get_tensor(key)
@@ -108,7 +115,7 @@ def load(file: Path, settings: str) -> Checkpoint:
             f"{file}: belongs to other themes, settings or vocabulary; resume with the same ones, "
             "or start afresh in another folder"
         )
-    return Checkpoint(found, position, random=random, **groups)
+    return Checkpoint(found, position, random=random, cuda_random=cuda_random, **groups)
 
 
 def _position(values: dict[str, Any]) -> Position:

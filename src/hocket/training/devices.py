@@ -1,4 +1,6 @@
-"""Where training runs: the GPU if torch sees one, else the processor with as many threads as pay.
+"""Where training runs: on the processor, with as many threads as pay, or on a GPU if asked to.
+
+A GPU is not used unasked, since its results differ from run to run in their last bits.
 
 On a busy machine two threads can be many times slower than one, since each waits for the other at
 every small product. The threads do not change a result's bits (a test compares them), so the choice
@@ -12,15 +14,19 @@ import time
 
 import torch
 
+from hocket.errors import ConfigError
+
 MOST_THREADS = 4
 """More threads gain little on networks this small."""
 PROBE_EVERY = 60
 PROBE_STEPS = 2
 
 
-def choose_device() -> torch.device:
-    """Return the device to train on."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def choose_device(name: str) -> torch.device:
+    """Return the device to train on; raises `ConfigError` if it is not there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch sees no GPU here; learn with --device cpu")
+    return torch.device(name)
 
 
 class Threads:

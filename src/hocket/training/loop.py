@@ -1,6 +1,7 @@
 """Themes to weights: the one training loop.
 
-It stops by itself when the loss on held-out bars stops falling and keeps the best weights. Surprising
+It stops by itself when the loss on held-out bars stops falling and keeps the best weights; without
+such bars it takes all steps, or all of its time, and keeps the last weights. Surprising
 decision: the time budget is only a cap. What decides is counted in steps, so that the same themes and
 `--rng` give the same weights on a fast and on a busy day, as long as the budget does not cut in.
 """
@@ -76,7 +77,8 @@ def learn(
     The time budget counts from this call; a resumed run gets a new one.
     `should_stop` is asked after every step. `on_checkpoint` gets a checkpoint at every look at the
     held-out bars and where the run stops: a run resumed from it ends as one that never stopped. The
-    network's best weights are the `best` of the checkpoint returned.
+    network's best weights are the `best` of the checkpoint returned; they are the last where no bars
+    are held out. Raises `ConfigError` if the device asked for is not there.
     """
     run = _Run(corpus, config, vocab_size, resume)
     held_out = held_out_batch(corpus)
@@ -86,8 +88,9 @@ def learn(
     seconds_before = run.position.seconds
 
     def look() -> None:
-        loss = run.evaluate(held_out) if judged else run.position.losses[-1]
-        run.look(loss, seconds_before + time.monotonic() - began)
+        run.look(
+            run.evaluate(held_out) if judged else None, seconds_before + time.monotonic() - began
+        )
 
     while not run.position.stopped:
         run.step()
@@ -104,10 +107,7 @@ def learn(
             run.end(last=last, out_of_time=out_of_time, stop_asked=stop_asked)
             on_checkpoint(run.checkpoint())
             if not (due or last):
-                # Only now, so that the run goes on from the checkpoint as if it had never stopped;
-                # and yet what it learned since the last look is of use.
-                look()
-        best = run.position.best_held_out
+                look()  # only now: a resumed run has not had it; and yet what was learned is of use
         left_steps = (config.training.max_steps - position.step) / max(speed, 1e-9)
         left_budget = 60 * config.training.minutes - (now - began)
         on_progress(
@@ -116,7 +116,7 @@ def learn(
                 max_steps=config.training.max_steps,
                 loss=position.losses[-1],
                 held_out=run.position.history[-1].held_out if run.position.history else None,
-                best_held_out=best if math.isfinite(best) else None,
+                best_held_out=run.position.best_held_out,
                 events_per_second=speed * events,
                 seconds=seconds_before + now - began,
                 seconds_left=max(min(left_steps, left_budget), 0.0),
@@ -133,7 +133,7 @@ class _Run:
     ) -> None:
         self.corpus, self.config = corpus, config
         self.settings = settings_fingerprint(config, corpus)
-        self.device, self.threads = choose_device(), Threads()
+        self.device, self.threads = choose_device(config.training.device), Threads()
         torch.manual_seed(config.rng)
         sizes = InputSizes(vocab_size, len(PITCHES), PLACE_SIZES, corpus.theme_count)
         self.network = Network(config.model, sizes).to(self.device)
@@ -191,18 +191,19 @@ class _Run:
         ]
         return float(np.mean(means))
 
-    def look(self, held_out: float, seconds: float) -> None:
-        """Note the losses, and keep the weights if they are the best so far."""
+    def look(self, held_out: float | None, seconds: float) -> None:
+        """Note the losses, and keep the weights if they are the best so far, or none are judged."""
         position = self.position
         mean = float(np.mean(position.losses)) if position.losses else math.nan
-        better = held_out < position.best_held_out
+        best = position.best_held_out
+        better = held_out is None or best is None or held_out < best
         if better:
             self.best = self._weights()
         self.position = replace(
             position,
             seconds=seconds,
             best_step=position.step if better else position.best_step,
-            best_held_out=min(held_out, position.best_held_out),
+            best_held_out=held_out if better else best,
             losses=position.losses[-1:],
             history=(*position.history, Look(position.step, mean, held_out, seconds)),
         )
@@ -233,7 +234,12 @@ class _Run:
         carry = {}
         for layer, (hidden, cell) in enumerate(self.carry):
             carry[f"hidden.{layer}"], carry[f"cell.{layer}"] = hidden.detach(), cell.detach()
-        return Checkpoint(self.settings, self.position, self._weights(), self.best, *moments, carry)
+        checkpoint = Checkpoint(
+            self.settings, self.position, self._weights(), self.best, *moments, carry
+        )
+        if self.device.type == "cuda":
+            checkpoint = replace(checkpoint, cuda_random=torch.cuda.get_rng_state(self.device))
+        return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.network.load_state_dict(dict(checkpoint.weights))
@@ -256,6 +262,8 @@ class _Run:
         if self.position.stopped in (OUT_OF_TIME, ASKED):
             self.position = replace(self.position, stopped="")
         torch.set_rng_state(checkpoint.random)
+        if checkpoint.cuda_random is not None:
+            torch.cuda.set_rng_state(checkpoint.cuda_random, self.device)
 
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
