@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import statistics
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ from hocket.scores.midi import midi_bytes, read_midi
 from hocket.sources import learnable
 from hocket.tokens import simplify
 from hocket.training import ASKED, Progress
+from hocket.training.loop import OUT_OF_STEPS
 
 SETTLED = ("run.toml", "themes/A.mid", "themes/B.mid", "weights.safetensors", "weights.toml")
 TAKES = ("take-01.mid", "take-01.png", "take-02.mid", "take-02.png")
@@ -277,7 +281,7 @@ def test_a_resumed_run_is_the_undisturbed_one(
 
 def test_a_run_resumes_only_what_it_was(run_folder: Path) -> None:
     with pytest.raises(CheckpointError, match="other themes, settings"):
-        hocket.resume(run_folder, learning_rate=0.5)
+        hocket.resume(run_folder, key="F#m")
     (run_folder / "training.safetensors").unlink()
     with pytest.raises(CheckpointError, match="nothing to resume"):
         hocket.resume(run_folder)
@@ -290,6 +294,89 @@ def test_resuming_a_finished_run_writes_its_takes_again(run_folder: Path) -> Non
     assert watcher.steps == []
     after = files(run_folder)
     assert [name for name in RESULTS if after[name] != before[name]] == []
+
+
+def test_settings_of_takes_are_kept_by_a_resumed_run(
+    run_folder: Path, theme_files: list[Path], tiny: RunConfig
+) -> None:
+    run = hocket.resume(run_folder, takes=1, bars=7, temperature=0.5, seed="B:2+A:3", minutes=2.0)
+    assert (run.takes[0].seed, run.takes[0].config.bars) == ("B:2+A:3", 7)
+    kept = loads((run_folder / "run.toml").read_text(encoding="utf-8"))
+    assert kept == run.config
+    assert (kept.generation.takes, kept.opening.seed, kept.training.minutes) == (1, "B:2+A:3", 2)
+    report = json.loads((run_folder / "report.json").read_bytes())
+    assert [entry["number"] for entry in report["takes"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"width": 16},
+        {"theme": False},
+        {"max_steps": 100},
+        {"learning_rate": 0.5},
+        {"device": "cpu"},
+        {"pedal": True},
+    ],
+    ids=str,
+)
+def test_settings_that_can_change_nothing_are_refused(
+    knobs: dict[str, Any], run_folder: Path, tmp_path: Path
+) -> None:
+    before = files(run_folder)
+    flag = "--" + next(iter(knobs)).replace("_", "-")
+    for go_on in (hocket.resume, hocket.more):
+        with pytest.raises(ConfigError, match=f"^{flag}: "):
+            go_on(run_folder, **knobs)
+    with pytest.raises(ConfigError, match=f"^{flag}: "):
+        hocket.more(run_folder, out=tmp_path / "more", **knobs)
+    with pytest.raises(ConfigError, match=r"^--rng: "):
+        hocket.resume(run_folder, rng=7)
+    with pytest.raises(ConfigError, match=r"^--minutes: "):
+        hocket.more(run_folder, minutes=1.0)
+    assert files(run_folder) == before
+    assert not (tmp_path / "more").exists()
+
+
+def test_a_report_says_all_its_takes_and_why_learning_ended(run_folder: Path) -> None:
+    before = json.loads((run_folder / "report.json").read_bytes())
+    run = hocket.more(run_folder, takes=1, temperature=2.0)
+    after = json.loads((run_folder / "report.json").read_bytes())
+    assert after["learned"] == before["learned"]
+    assert run.stopped == before["learned"]["stopped"] == OUT_OF_STEPS
+    known = [entry["measures"]["known"] for entry in after["takes"]]
+    assert len(known) == 3
+    assert after["medians"]["known"] == statistics.median(known)
+    (run_folder / "report.json").write_text('{"takes": [{"file": "take-01.mid"}]}', "utf-8")
+    hocket.more(run_folder, takes=1)
+    (entry,) = json.loads((run_folder / "report.json").read_bytes())["takes"]
+    assert entry["number"] == 4
+
+
+def test_without_held_out_bars_all_steps_are_taken(
+    theme_files: list[Path], tiny: RunConfig, tmp_path: Path
+) -> None:
+    run = hocket.fuse(
+        *theme_files, out=tmp_path, config=tiny, held_out=0.0, check_every=1, patience=1, takes=1
+    )
+    assert (run.held_out, run.stopped) == (None, OUT_OF_STEPS)
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    assert report["learned"] == {"held_out": None, "stopped": OUT_OF_STEPS}
+    more = hocket.more(tmp_path, takes=1)
+    assert (more.held_out, more.stopped) == (None, OUT_OF_STEPS)
+
+
+def test_knobs_of_the_mix_that_a_network_cannot_see_are_said(
+    themes: list[Piece], one_step: RunConfig
+) -> None:
+    blind = replace(one_step, model=replace(one_step.model, theme=False))
+    for knobs, heard in (({}, False), ({"mix": 0.9}, True), ({"turns": 0}, True)):
+        watcher = Watcher()
+        hocket.fuse(*themes, config=blind, takes=1, reporter=watcher, **knobs)
+        assert any("theme is off" in line for line in watcher.said) == heard
+    watcher = Watcher()
+    hocket.fuse(*themes, config=one_step, takes=1, turns=0, reporter=watcher)
+    assert not any("theme is off" in line for line in watcher.said)
 
 
 # What is refused, before anything is learned or written
@@ -333,6 +420,64 @@ def test_takes_of_somebody_else_are_not_lost(
     assert files(tmp_path) == {"take-01.mid": b"mine"}
 
 
+@pytest.mark.parametrize(
+    "name", ["themes/A.mid", "themes/Z.mid", "report.json", "weights.toml", "loss.png"]
+)
+def test_files_of_somebody_else_are_not_lost(
+    name: str, theme_files: list[Path], one_step: RunConfig, tmp_path: Path
+) -> None:
+    """Only what a run writes itself is replaced, and only if asked for."""
+    foreign = {name: b"mine", "take-07.mid": b"mine", "themes/X.mid": b"mine", "notes.txt": b"mine"}
+    (tmp_path / "themes").mkdir()
+    for file, data in foreign.items():
+        (tmp_path / file).write_bytes(data)
+    with pytest.raises(ConfigError, match="--overwrite"):
+        hocket.fuse(*theme_files, out=tmp_path, config=one_step)
+    assert files(tmp_path) == foreign
+    hocket.fuse(*theme_files, out=tmp_path, config=one_step, takes=1, overwrite=True)
+    after = files(tmp_path)
+    kept = foreign.keys() - {*EVERYTHING}
+    assert {file: after[file] for file in kept} == {file: foreign[file] for file in kept}
+    assert list(runs.load_settings(tmp_path)[1]) == ["A", "B"]
+    # Nor does the next run take them for its own.
+    hocket.fuse(*theme_files, out=tmp_path, config=one_step, takes=1, overwrite=True)
+    assert (tmp_path / "themes/X.mid").read_bytes() == b"mine"
+
+
+def test_a_foreign_file_that_would_become_a_theme_is_in_the_way(
+    theme_files: list[Path], one_step: RunConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "themes").mkdir()
+    (tmp_path / "themes/C.mid").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=r"C\.mid: in the way"):
+        hocket.fuse(*theme_files, out=tmp_path, config=one_step, overwrite=True)
+    assert files(tmp_path) == {"themes/C.mid": b"mine"}
+
+
+def test_fewer_themes_take_the_place_of_more(
+    themes: list[Piece], one_step: RunConfig, tmp_path: Path
+) -> None:
+    third = Piece.of([Note(18 * i, 18, 50 + i * 5 % 23) for i in range(60)])
+    hocket.fuse(*themes, third, out=tmp_path, config=one_step, takes=1)
+    hocket.fuse(*themes, out=tmp_path, config=one_step, takes=1, overwrite=True)
+    assert sorted(f.name for f in (tmp_path / "themes").iterdir()) == ["A.mid", "B.mid"]
+
+
+@pytest.mark.parametrize("go_on", [hocket.resume, hocket.more])
+def test_a_folder_that_cannot_be_looked_at(
+    go_on: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CheckpointError, match="cannot be looked at"):
+        go_on(tmp_path / ("n" * 300))
+
+    def denied(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", denied)
+    with pytest.raises(CheckpointError, match="cannot be looked at"):
+        go_on(tmp_path)
+
+
 def test_more_takes_into_the_runs_own_folder_by_name(run_folder: Path) -> None:
     before = files(run_folder)
     hocket.more(run_folder, out=run_folder / ".." / run_folder.name, takes=1)
@@ -352,6 +497,8 @@ def test_more_takes_into_the_runs_own_folder_by_name(run_folder: Path) -> None:
         ({"bars": 2}, "--bars"),
         ({"seed_bars": 16}, "opening"),
         ({"takes": 0}, "takes"),
+        ({"rng": 2**64}, "rng: .* too large"),
+        ({"device": "tpu"}, "device: 'tpu' is none of cpu, cuda"),
         ({"colour": 1}, "colour"),
     ],
     ids=str,
@@ -375,6 +522,10 @@ def test_themes_that_are_none(themes: list[Piece], tiny: RunConfig) -> None:
     short = Piece.of([Note(0, 24, 60)], title="Short")
     with pytest.raises(ScoreError, match="Short: only 1 note in 1 bar; a theme needs"):
         hocket.fuse(themes[0], short, config=tiny)
+    with pytest.raises(ScoreError, match=r"^a theme without title: only 1 note"):
+        hocket.fuse(themes[0], replace(short, title=""), config=tiny)
+    with pytest.raises(ScoreError, match=r"^a theme without title: only 0 notes"):
+        hocket.fuse(themes[0], Piece.of([]), config=tiny)
     crowded = Piece.of([Note(i, 24, 30 + i) for i in range(40)], title="Crowd")
     with pytest.raises(ScoreError, match="Crowd: only 40 notes in 1 bar;"):
         hocket.fuse(themes[0], crowded, config=tiny)
@@ -391,6 +542,7 @@ def test_check_and_tokens_take_pieces(themes: list[Piece]) -> None:
     assert measures.share == {"A": 1.0, "B": 0.0}
     with pytest.raises(ConfigError, match="against"):
         hocket.check(themes[0], against=[])
+    assert hocket.check(themes[0], against=themes[0]).share == {"A": 1.0}
     from hocket.workflows import tokens
 
     assert tokens(themes[0]).splitlines()[0].split()[:3] == ["1:0", "START", "METER"]

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from hocket.scores import printable
+
 if TYPE_CHECKING:
     from hocket.analysis import Measures
     from hocket.runs import Run
@@ -55,11 +57,13 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print a line above the bars; a name in it is never taken for markup."""
-        self._bars.console.print(Text(text))
+        self._bars.console.print(Text(printable(text, len(text))))
 
     def remark(self, text: str) -> None:
         """Print what was left out of a file, on standard error."""
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text))
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            Text(printable(text, len(text)))
+        )
 
     def learning(self, progress: Learned) -> None:
         """Show a step of learning."""
@@ -82,8 +86,8 @@ class Display:
                 self.say("writing takes")
         self._bars.update(self._writing, completed=bars, says=f"bar {min(int(bars), of)} of {of}")
 
-    def show(self, run: Run) -> None:
-        """Print the takes' measures and where the results are."""
+    def show(self, run: Run, *, learned: bool = True) -> None:
+        """Print the takes' measures, how learning ended if there was any, and where all of it is."""
         from hocket.analysis import table
         from hocket.runs import take_name
 
@@ -91,7 +95,9 @@ class Display:
         self._console.print(table(rows))
         for letter, theme in run.themes.items():
             self.say(f"{letter} is {theme.title}")
-        self.say(f"learning ended: {run.stopped}; held-out loss {run.held_out:.3f} nats an event")
+        loss = "" if run.held_out is None else f"; held-out loss {run.held_out:.3f} nats an event"
+        if learned:
+            self.say(f"learning ended: {run.stopped}{loss}")
         self.say(f"results in {run.folder}: take-NN.mid to play, take-NN.png to see, report.json")
 
 
@@ -101,7 +107,7 @@ def show_check(take: str, against: Sequence[str], measures: Measures) -> None:
     from hocket.sources import LETTERS
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(table({take: measures}))
+    console.print(table({printable(take): measures}))
     for letter, theme in zip(LETTERS, against, strict=False):
-        console.print(Text(f"{letter} is {theme}"))
+        console.print(Text(f"{letter} is {printable(theme)}"))
     console.print(Text(legend()))

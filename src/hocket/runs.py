@@ -12,16 +12,17 @@ training.safetensors        where learning stands: `hocket fuse --resume` goes o
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from hocket.analysis import Measures, as_json, medians
 from hocket.config import RunConfig, dumps, loads
-from hocket.errors import CheckpointError
+from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import Take
 from hocket.model import weights as stored_weights
 from hocket.music import Piece
@@ -37,7 +38,7 @@ CURVE_FILE = "loss.png"
 THEMES_FOLDER = "themes"
 MOST_TEXT_BYTES = 32 * 2**20
 
-_RUN_FILES = (CONFIG_FILE, REPORT_FILE, CHECKPOINT_FILE, CURVE_FILE)
+_OWN_FILES = (REPORT_FILE, CHECKPOINT_FILE, CURVE_FILE, *stored_weights.FILES, CONFIG_FILE)
 _TAKE = re.compile(r"take-(\d{2,})\.(mid|png)")
 
 
@@ -49,8 +50,8 @@ class Run:
     takes: Sequence[Take]
     measures: Sequence[Measures]
     config: RunConfig
-    held_out: float
-    """Nats per event on the held-out bars."""
+    held_out: float | None
+    """Nats per event on the held-out bars; None where there are none."""
     stopped: str
     """Why learning ended."""
     folder: Path | None
@@ -67,8 +68,12 @@ def take_name(number: int) -> str:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run already."""
-    return (folder / CONFIG_FILE).exists()
+    """Whether a folder holds a run; raises `CheckpointError` if that cannot be told."""
+    try:
+        return (folder / CONFIG_FILE).exists()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{folder}: cannot be looked at ({reason}); check the path") from None
 
 
 def last_take(folder: Path) -> int:
@@ -78,22 +83,54 @@ def last_take(folder: Path) -> int:
     return max((int(m[1]) for f in folder.iterdir() if (m := _TAKE.fullmatch(f.name))), default=0)
 
 
-def clear(folder: Path) -> None:
-    """Remove an earlier run that a new one takes the place of; files of others stay."""
-    for name in (*_RUN_FILES, *stored_weights.FILES):
-        remove(folder / name)
-    for file in folder.iterdir():
-        if _TAKE.fullmatch(file.name):
-            remove(file)
+def is_taken(folder: Path) -> bool:
+    """Whether there is anything in a folder that a run would replace, be it a run's or not."""
+    there = any((folder / name).exists() for name in _OWN_FILES) or last_take(folder) > 0
+    return is_run(folder) or there or any((folder / THEMES_FOLDER).glob("?.mid"))
+
+
+def prepare(folder: Path, overwrite: bool, themes: int) -> None:
+    """Make the folder for a run of so many themes; what is there is not lost unasked.
+
+    With `overwrite` an earlier run goes; files of others stay, but for those of a run's names.
+    Raises `ConfigError`, also for a file that would be taken for one of the themes.
+    """
+    make_folder(folder)
+    if not is_taken(folder):
+        return
+    if not overwrite:
+        raise ConfigError(
+            f"{folder}: holds a run already, or files named like a run's; choose another folder "
+            "with -o, make more takes of a run with --from, go on learning with --resume, or say "
+            "--overwrite"
+        )
+    ours = _theme_files(folder) if is_run(folder) else []
+    following = folder / THEMES_FOLDER / f"{ascii_uppercase[themes]}.mid"
+    if following.exists() and following not in ours:
+        raise ConfigError(f"{following}: in the way, and not of a run; move it elsewhere")
+    if is_run(folder):
+        ours += [file for file in folder.iterdir() if _TAKE.fullmatch(file.name)]
+    for file in (*ours, *(folder / name for name in _OWN_FILES)):
+        remove(file)  # run.toml last: what is half cleared is a run still
 
 
 def save_settings(folder: Path, config: RunConfig, themes: Mapping[str, Piece]) -> None:
     """Write the settings and the themes: from here on the folder is a run."""
-    for file in make_folder(folder / THEMES_FOLDER).glob("?.mid"):
-        remove(file)
+    make_folder(folder / THEMES_FOLDER)
     for letter, theme in themes.items():
         write(theme, folder / THEMES_FOLDER / f"{letter}.mid")
+    save_config(folder, config)
+
+
+def save_config(folder: Path, config: RunConfig) -> None:
+    """Write the settings alone."""
     write_text(folder / CONFIG_FILE, dumps(config))
+
+
+def _theme_files(folder: Path) -> list[Path]:
+    """Return the files of a run's themes: A, B, … as far as they go without a gap."""
+    files = (folder / THEMES_FOLDER / f"{letter}.mid" for letter in ascii_uppercase)
+    return list(takewhile(Path.exists, files))
 
 
 def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Piece]]:
@@ -104,7 +141,7 @@ def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Piece]]:
         raise CheckpointError(f"{folder}: no run there (no {CONFIG_FILE}); give the folder of one")
     data = read_bytes(folder / CONFIG_FILE, MOST_TEXT_BYTES)
     config = loads(data.decode("utf-8", "replace"), str(folder / CONFIG_FILE))
-    files = sorted((folder / THEMES_FOLDER).glob("?.mid"))
+    files = _theme_files(folder)
     if len(files) < 2:
         raise CheckpointError(f"{folder / THEMES_FOLDER}: the run's themes are gone; learn again")
     themes = {}
@@ -168,11 +205,8 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
             }
             for letter, theme in run.themes.items()
         },
-        "learned": {
-            "held_out": run.held_out if math.isfinite(run.held_out) else None,
-            "stopped": run.stopped,
-        },
-        "medians": run.medians,
+        "learned": {"held_out": run.held_out, "stopped": run.stopped},
+        "medians": medians([Measures(**entry["measures"]) for entry in present]),
         "takes": present,
     }
 
@@ -198,6 +232,8 @@ def _recipe(take: Take) -> dict[str, Any]:
 def _reported(folder: Path) -> list[dict[str, Any]]:
     try:
         entries = json.loads((folder / REPORT_FILE).read_bytes())["takes"]
+        for entry in entries:
+            medians([Measures(**entry["measures"])])
         return [entry for entry in entries if _TAKE.fullmatch(entry["file"])]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -51,24 +51,33 @@ def fuse(
     if not 2 <= len(themes) <= MOST_THEMES:
         raise ConfigError(f"{len(themes)} themes given; fuse takes 2 to {MOST_THEMES}")
     pieces = lettered([read_theme(theme, config.pedal, heard) for theme in themes])
-    _check_wishes(pieces, config)
+    _check_wishes(pieces, config, heard)
+    _check_device(config)
     folder = None if out is None else Path(out)
     if folder is not None:
         from hocket import runs
 
-        _prepare(folder, overwrite)
+        runs.prepare(folder, overwrite, len(pieces))
         runs.save_settings(folder, config, pieces)
     return _learn_and_write(pieces, config, folder, heard, resume=False)
 
 
 def resume(run: str | Path, *, reporter: Reporter | None = None, **knobs: Any) -> Run:
-    """Go on with a run whose learning was stopped, exactly where it was, and write its takes."""
+    """Go on with a run whose learning was stopped, exactly where it was, and write its takes.
+
+    `knobs` are `minutes` and settings of openings and takes; the run keeps them. Raises `ConfigError`
+    for any other, since what was learned with the old ones would not go on.
+    """
     from hocket import runs
 
-    config, pieces = runs.load_settings(Path(run))
+    settings.refuse_all_but_takes(
+        knobs, "minutes", "a resumed run goes on as it was; start afresh to change this"
+    )
+    heard, (config, pieces) = reporter or Silent(), runs.load_settings(Path(run))
     config = settings.replaced(config, knobs)
-    _check_wishes(pieces, config)
-    return _learn_and_write(pieces, config, Path(run), reporter or Silent(), resume=True)
+    _check_wishes(pieces, config, heard)
+    _check_device(config)
+    return _learn_and_write(pieces, config, Path(run), heard, resume=True)
 
 
 def more(
@@ -79,10 +88,17 @@ def more(
     reporter: Reporter | None = None,
     **knobs: Any,
 ) -> Run:
-    """Write more takes from what a run has learned: numbered on in its folder, or into `out`."""
+    """Write more takes from what a run has learned: numbered on in its folder, or into `out`.
+
+    `knobs` are `rng` and settings of openings and takes. Raises `ConfigError` for any other, which
+    could change nothing now.
+    """
     from hocket import runs
 
-    source = Path(run)
+    settings.refuse_all_but_takes(
+        knobs, "rng", "nothing is read or learned here, so it would change nothing; leave it out"
+    )
+    heard, source = reporter or Silent(), Path(run)
     config, pieces = runs.load_settings(source)
     config = settings.replaced(config, knobs)
     weights = runs.load_weights(source)
@@ -90,28 +106,31 @@ def more(
         raise CheckpointError(
             f"{source}: weights of {len(weights.themes)} themes beside {len(pieces)}; learn again"
         )
-    _check_wishes(pieces, config)
+    _check_wishes(pieces, config, heard)
     folder = None if out is None else Path(out)
     if folder is None or folder.resolve() == source.resolve():
         folder = source
     else:
-        _prepare(folder, overwrite)
+        runs.prepare(folder, overwrite, len(pieces))
         runs.save_settings(folder, config, pieces)
         runs.save_weights(folder, weights)
     first = runs.last_take(folder) + 1
-    return _write_takes(pieces, weights, config, folder, reporter or Silent(), first, "earlier")
+    return _write_takes(pieces, weights, config, folder, heard, first)
 
 
 def check(
     take: str | Path | Piece,
     *,
-    against: Sequence[str | Path | Piece],
+    against: str | Path | Piece | Sequence[str | Path | Piece],
     pedal: bool = False,
     reporter: Reporter | None = None,
 ) -> Measures:
     """Measure a piece beside themes: what it quotes, how it mixes, whether it keeps its key."""
     from hocket.analysis import measure
+    from hocket.music import Piece
 
+    if isinstance(against, (str, Path, Piece)):
+        against = [against]
     if not 1 <= len(against) <= MOST_THEMES:
         raise ConfigError(f"{len(against)} themes to check against; give 1 to {MOST_THEMES}")
     heard = reporter or Silent()
@@ -145,6 +164,7 @@ def _learn_and_write(
         from hocket.analysis.pictures import curve_png
         from hocket.scores.files import atomic_write
 
+        runs.save_config(folder, config)  # a resumed run may have got other takes' settings
         runs.save_weights(folder, weights)
         points = [(look.step, look.loss, look.held_out) for look in position.history]
         atomic_write(folder / runs.CURVE_FILE, curve_png(points))
@@ -152,7 +172,7 @@ def _learn_and_write(
 
     if position.stopped == ASKED:
         return runs.Run(themes, (), (), config, position.best_held_out, ASKED, folder)
-    return _write_takes(themes, weights, config, folder, reporter, 1, position.stopped)
+    return _write_takes(themes, weights, config, folder, reporter, 1)
 
 
 def _learned(
@@ -210,7 +230,7 @@ def _learned(
 
 
 def _weights(checkpoint: Checkpoint, config: RunConfig, themes: Mapping[str, Piece]) -> Weights:
-    from hocket.model.weights import Weights, fingerprint
+    from hocket.model.weights import Learned, Weights, fingerprint
     from hocket.tokens import VOCAB
 
     arrays = {name: tensor.numpy() for name, tensor in checkpoint.best.items()}
@@ -220,7 +240,7 @@ def _weights(checkpoint: Checkpoint, config: RunConfig, themes: Mapping[str, Pie
         config.model,
         VOCAB.fingerprint,
         tuple(theme.title for theme in themes.values()),
-        {"step": position.best_step, "held_out": position.best_held_out},
+        Learned(position.best_step, position.best_held_out, position.stopped),
         fingerprint(arrays),
     )
 
@@ -232,7 +252,6 @@ def _write_takes(
     folder: Path | None,
     reporter: Reporter,
     first: int,
-    stopped: str,
 ) -> Run:
     from threadpoolctl import threadpool_limits
 
@@ -251,31 +270,29 @@ def _write_takes(
         )
     reporter.writing(config.generation.bars, config.generation.bars)
     measures = [measure(take.piece, themes) for take in takes]
-    held_out = float(weights.learned["held_out"])
-    run = runs.Run(themes, takes, measures, config, held_out, stopped, folder)
+    learned = weights.learned
+    run = runs.Run(themes, takes, measures, config, learned.held_out, learned.stopped, folder)
     if folder is not None:
         runs.save_takes(folder, run)
     return run
 
 
-def _check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
+def _check_wishes(themes: Mapping[str, Piece], config: RunConfig, reporter: Reporter) -> None:
     """Raise for a key or an opening that cannot be, before time is spent on learning."""
     from hocket.generation.compose import check_wishes
 
     check_wishes(themes, config)
-
-
-def _prepare(folder: Path, overwrite: bool) -> None:
-    """Make the folder for results; an earlier run there is not lost unasked."""
-    from hocket import runs
-    from hocket.scores.files import make_folder
-
-    make_folder(folder)
-    taken = runs.is_run(folder) or runs.last_take(folder) > 0
-    if taken and not overwrite:
-        raise ConfigError(
-            f"{folder}: holds a run already; choose another folder with -o, make more takes of it "
-            "with --from, go on learning with --resume, or say --overwrite"
+    wanted, usual = config.generation, settings.GenerationConfig()
+    if not config.model.theme and (wanted.mix, wanted.turns) != (usual.mix, usual.turns):
+        reporter.say(
+            "this network does not see the themes' weights (theme is off, as in --preset classic): "
+            "--mix sets only the takes' tempo, and --turns does nothing"
         )
-    if taken:
-        runs.clear(folder)
+
+
+def _check_device(config: RunConfig) -> None:
+    """Raise for a device that is not there; torch is loaded only if one is asked for."""
+    if config.training.device != "cpu":
+        from hocket.training import choose_device
+
+        choose_device(config.training.device)
