@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hocket import cli
+from hocket import cli, workflows
 from hocket.config import dumps, loads, replaced
 from hocket.music import Note, Piece
 from hocket.scores import smf, write
+from hocket.scores.midi import midi_bytes
 
 RUN_CLI = "import sys; from hocket.cli import main; sys.exit(main(sys.argv[1:]))"
 NO_TORCH = """
@@ -199,11 +201,10 @@ def test_settings_that_are_none(
         ("cannot be read as settings", ["--config", tmp_path / "none.toml"]),
         ("not TOML", ["--config", torn]),
         ("choose one", ["--config", tiny_toml, "--preset", "classic"]),
-        ("takes: 0 is too small", ["--config", tiny_toml, "--takes", "0"]),
         ("is no key", ["--config", tiny_toml, "--key", "H"]),
         ("write it as A:5-6+B:1-2", ["--config", tiny_toml, "--seed", "A5"]),
-        ("one of them", ["--from", tmp_path]),
-        ("one of them", ["--resume", tmp_path]),
+        ("--from goes on with what a run has; leave out themes", ["--from", tmp_path]),
+        ("--resume goes on with what a run has in the", ["--resume", tmp_path]),
     ]
     for words, options in settings:
         assert words in refused("fuse", *theme_files, "-o", out, *options)
@@ -216,7 +217,15 @@ def test_runs_that_are_none(
     assert "no run there" in refused("fuse", "--from", tmp_path)
     assert "no run there" in refused("fuse", "--resume", tmp_path / "none")
     assert "own folder" in refused("fuse", "--resume", tiny_run, "-o", tmp_path)
-    assert "one of them" in refused("fuse", "--from", tiny_run, "--resume", tiny_run)
+    assert "leave out --resume" in refused("fuse", "--from", tiny_run, "--resume", tiny_run)
+    assert "leave out --preset" in refused("fuse", "--from", tiny_run, "--preset", "classic")
+    assert "leave out --overwrite" in refused("fuse", "--from", tiny_run, "--overwrite")
+    assert "leave out --overwrite" in refused("fuse", "--resume", tiny_run, "--overwrite")
+    assert "--width: nothing is" in refused("fuse", "--from", tiny_run, "--width", "64")
+    assert "--pedal: nothing is" in refused("fuse", "--from", tiny_run, "--pedal")
+    assert "--batch: a resumed run" in refused("fuse", "--resume", tiny_run, "--batch", "3")
+    assert "cannot be looked at" in refused("fuse", "--from", tmp_path / ("n" * 300))
+    assert "too long" in refused("fuse", *theme_files, "-o", tmp_path / ("n" * 300))
     before = snapshot(tiny_run)
     assert "--overwrite" in refused("fuse", *theme_files, "-o", tiny_run)
     assert snapshot(tiny_run) == before
@@ -246,6 +255,19 @@ def test_wrong_usage_exits_2(theme_files: list[Path], capsys: pytest.CaptureFixt
     usage_error("fuse", *theme_files, "--loudness", "3")
     usage_error("fuse", *theme_files, "--takes", "many")
     usage_error("fuse", *theme_files, "--preset", "baroque")
+    capsys.readouterr()
+    for option, value, words in (
+        ("--takes", "0", "0 is too small; the least is 1"),
+        ("--takes", "2000", "2000 is too large; the most is 1024"),
+        ("--takes", "1.5", "'1.5' is not a value of type int"),
+        ("--rng", str(2**64), "is too large"),
+        ("--mix", "nan", "nan is too small"),
+        ("--device", "tpu", "'tpu' is none of cpu, cuda"),
+    ):
+        usage_error("fuse", *theme_files, option, value)
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert f"argument {option}: " in last
+        assert words in last
     usage_error("check", theme_files[0])
     usage_error("tokens")
     assert "usage: hocket" in capsys.readouterr().err
@@ -257,6 +279,26 @@ def test_version_and_help_exit_0(capsys: pytest.CaptureFixture[str]) -> None:
             cli.main(arguments)
         assert caught.value.code == 0
         assert "hocket" in capsys.readouterr().out
+
+
+def test_the_help_says_bounds_and_one_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["fuse", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "(1 to 1024; default: 4)" in shown
+    assert "(cpu or cuda; default: cpu)" in shown
+    assert "lengthen notes (default: off)" in shown
+    assert "default: it is" not in shown
+
+
+def test_any_failing_disk_is_one_line(
+    theme_files: list[Path], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(workflows, "tokens", fail)
+    assert "Input/output error" in refused("tokens", theme_files[0])
 
 
 # In processes of their own
@@ -364,3 +406,29 @@ def test_a_reader_that_goes_away_is_no_error(theme_files: list[Path]) -> None:
         process.wait(timeout=60)
     assert errors == ""
     assert process.returncode == cli.READER_GONE
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text there")
+def test_names_that_are_no_text_and_terminals_that_know_little(
+    theme_files: list[Path], tiny_toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file name in Latin-1, escape sequences in a title, PYTHONIOENCODING=ascii."""
+    from hocket import scores
+
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    odd = tmp_path / os.fsdecode(b"bad\xff\x1b[31m.mid")
+    walk = scores.read(theme_files[0])
+    odd.write_bytes(midi_bytes(replace(walk, title="")))
+    write(replace(scores.read(theme_files[1]), title="\x1b]0;Owned\x07… Aïr"), tmp_path / "b.mid")
+    out = tmp_path / "out"
+    settings = ("--config", tiny_toml, "--max-steps", "1", "--takes", "1")
+    done = python(RUN_CLI, "fuse", odd, tmp_path / "b.mid", "-o", out, *settings)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "A is bad?[31m" in done.stdout
+    assert "B is ]0;Owned? A?r" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert json.loads((out / "report.json").read_bytes())["themes"]["A"]["title"] == "bad?[31m"
+    assert python(RUN_CLI, "check", odd, "--against", odd).returncode == 0
+    done = python(RUN_CLI, "tokens", os.fspath(odd) + "x")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "\x1b" not in done.stderr

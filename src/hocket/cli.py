@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import json
 import os
 import signal
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ READER_GONE = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = _parser()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows few characters is no error
+            stream.reconfigure(errors="replace")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products gain nothing
     try:
@@ -36,10 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader went away, as in `hocket tokens a.mid | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-    except HocketError as error:
+    except (HocketError, OSError) as error:
         if options.debug:
             raise
-        print(f"hocket: {error}", file=sys.stderr)
+        from hocket.scores import printable
+
+        print(f"hocket: {printable(str(error), 2000)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         if options.debug:
@@ -126,11 +132,7 @@ def _fuse(options: argparse.Namespace) -> int:
         for knob in dataclasses.fields(section)
         if hasattr(options, knob.name)
     }
-    started = [name for name in (options.source, options.resume) if name]
-    if len(started) > 1 or (started and (options.themes or options.preset or options.config)):
-        raise ConfigError("give themes, or --from RUN, or --resume RUN: one of them")
-    if options.resume and options.out:
-        raise ConfigError("--resume goes on in the run's own folder; leave out -o")
+    _check_way(options)
     with Display() as display:
         previous = signal.signal(signal.SIGINT, display.interrupt)
         try:
@@ -156,13 +158,31 @@ def _fuse(options: argparse.Namespace) -> int:
         finally:
             signal.signal(signal.SIGINT, previous)
     if not run.takes:
-        print(
+        display.say(
             f"stopped; what was learned is kept: `hocket fuse --from {run.folder}` makes takes of it, "
             f"`hocket fuse --resume {run.folder}` goes on"
         )
         return INTERRUPTED
-    display.show(run)
+    display.show(run, learned=not options.source)
     return 0
+
+
+def _check_way(options: argparse.Namespace) -> None:
+    """Raise `ConfigError` for an option that could change nothing in the way chosen."""
+    way = "--from" if options.source is not None else "--resume"
+    if options.source is None and options.resume is None:
+        return
+    given = {
+        "--resume": options.resume is not None and way == "--from",
+        "themes": options.themes,
+        "--preset": options.preset,
+        "--config": options.config,
+        "-o": way == "--resume" and options.out,
+        "--overwrite": options.overwrite and (way == "--resume" or not options.out),
+    }
+    if unwanted := [name for name, there in given.items() if there]:
+        where = "" if way == "--from" else " in the run's own folder"
+        raise ConfigError(f"{way} goes on with what a run has{where}; leave out {unwanted[0]}")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -213,23 +233,30 @@ def _add_knob(group: Any, section: Any, knob: dataclasses.Field[Any]) -> None:
     kind = typing.get_type_hints(section)[knob.name]
     kinds = [k for k in typing.get_args(kind) if k is not type(None)] or [kind]
     flag = f"--{knob.name.replace('_', '-')}"
-    text = knob.metadata["help"].replace("%", "%%")
-    if knob.default is not None:
-        text += f" (default: {knob.default})"
+    said = [config.bounds_of(knob)] if config.bounds_of(knob) else []
+    if isinstance(knob.default, bool):
+        said.append(f"default: {'on' if knob.default else 'off'}")
+    elif knob.default is not None:
+        said.append(f"default: {knob.default}")
+    text = knob.metadata["help"] + (f" ({'; '.join(said)})" if said else "")
+    options = {"dest": knob.name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
     if kinds == [bool]:
-        group.add_argument(
-            flag,
-            dest=knob.name,
-            action=argparse.BooleanOptionalAction,
-            default=argparse.SUPPRESS,
-            help=text,
-        )
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
     else:
-        group.add_argument(
-            flag,
-            dest=knob.name,
-            type=kinds[0],
-            default=argparse.SUPPRESS,
-            metavar=kinds[0].__name__.upper(),
-            help=text,
-        )
+        options["metavar"] = kinds[0].__name__.upper()
+        group.add_argument(flag, type=_value_of(knob, kinds[0]), **options)
+
+
+def _value_of(knob: dataclasses.Field[Any], kind: Any) -> Callable[[str], Any]:
+    """Return what turns a word into a knob's value; a word that cannot be one is wrong usage."""
+
+    def value(word: str) -> Any:
+        try:
+            given = kind(word)
+        except ValueError:
+            given = word
+        if words := config.fault(given, (kind,), knob.metadata):
+            raise argparse.ArgumentTypeError(words)
+        return given
+
+    return value

@@ -17,7 +17,7 @@ from hocket.music.piece import Piece
 from hocket.scores.files import atomic_write, beginning, read_bytes
 
 MAX_BYTES = 32 * 2**20  # of any file; MIDI has a smaller limit of its own
-MOST_TITLE = 500  # characters
+MOST_CHARACTERS = 500  # of a title or a remark
 READABLE = ".mid, .midi, .musicxml, .xml, .mxl or .abc"
 WRITABLE = (".mid", ".midi")
 
@@ -50,7 +50,7 @@ def read_with_remarks(path: str | os.PathLike[str], *, pedal: bool = False) -> R
     )
 
 
-def printable(text: str, most: int = MOST_TITLE) -> str:
+def printable(text: str, most: int = MOST_CHARACTERS) -> str:
     """Return a text from a file, or the name of one, such that any terminal and file can hold it.
 
     What does not print, as an escape sequence's first character, goes; a byte that is no UTF-8
