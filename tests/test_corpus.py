@@ -217,7 +217,7 @@ def test_hockets_are_bars_of_the_themes_in_turn(first: int, themes: list[Piece])
 
 
 @pytest.mark.parametrize("waltz", [False, True])
-@pytest.mark.parametrize("held", [[], [range(108, 204)]], ids=["free", "held"])
+@pytest.mark.parametrize("held", [[], [range(108, 204)], [range(552, 648)]], ids=str)
 def test_no_turn_touches_an_upbeat_or_crosses_an_irregular_bar(
     waltz: bool, held: list[range]
 ) -> None:

@@ -137,3 +137,12 @@ def test_a_busy_theme_leads_for_less_time() -> None:
     assert (shares[0] > shares[1]) == (densities[0] < densities[1])
     assert mix.leading_time(even, [busy, busy]).tolist() == [0.5, 0.5]
     assert mix.leading_time(mix.weights(1.0, 2), [slow, busy]).tolist() == [1, 0]
+
+
+@given(themes_of_any_density, st.floats(0, 1))
+def test_the_dial_is_the_share_of_notes(themes: list[Piece], dial: float) -> None:
+    constant = mix.weights(dial, 2)
+    shares = mix.leading_time(constant, themes)
+    notes = shares * [len(theme.notes) / theme.end for theme in themes]
+    assert shares.sum() == pytest.approx(1)
+    assert notes / notes.sum() == pytest.approx(constant, abs=1e-6)
