@@ -24,7 +24,7 @@ clean:
 	rm -rf $(VENV) out
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@echo "installing hocket into $(VENV) (torch is about 200 MB, once)"
+	@echo "installing hocket into $(VENV) (once; torch is about 200 MB as a CPU build, 3 GB as PyPI has it for Linux)"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	@touch $@

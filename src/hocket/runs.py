@@ -235,5 +235,5 @@ def _reported(folder: Path) -> list[dict[str, Any]]:
         for entry in entries:
             medians([Measures(**entry["measures"])])
         return [entry for entry in entries if _TAKE.fullmatch(entry["file"])]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

@@ -1,6 +1,6 @@
 """Where training runs: on the processor, with as many threads as pay, or on a GPU if asked to.
 
-A GPU is not used unasked, since its results differ from run to run in their last bits.
+A GPU is not used unasked, since the same bits each time are promised on the processor only.
 
 On a busy machine two threads can be many times slower than one, since each waits for the other at
 every small product. The threads do not change a result's bits (a test compares them), so the choice
