@@ -29,7 +29,7 @@ INK, FAINT = "#222222", "#8a8a8a"
 
 BARS_PER_ROW = 16
 MOST_ROWS = 8
-MOST_TEXT = 60
+MOST_TEXT = 100
 LEAST_WIDTH, LEAST_HEIGHT = 0.018, 0.042  # of a drawn note, in inches
 DPI = 130
 
