@@ -63,7 +63,7 @@ class TrainingConfig:
         "where to learn; only on the CPU are the same bits promised each time",
         choices=("cpu", "cuda"),
     )
-    minutes: float = knob(1.0, "time budget for learning, in minutes; it usually stops before", 0)
+    minutes: float = knob(1.5, "time budget for learning, in minutes; it usually stops before", 0)
     batch: int = knob(16, "sequences in a batch", 1, 4096)
     window: int = knob(96, "events of a sequence between two steps of the optimizer", 4, 65536)
     windows: int = knob(4, "windows in a row that carry the LSTM state on", 1, 4096)
@@ -77,8 +77,8 @@ class TrainingConfig:
         0.5,
     )
     check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
-    patience: int = knob(8, "looks without a better held-out loss before learning stops", 1)
-    max_steps: int = knob(400, "optimizer steps at most; the learning rate falls until then", 1)
+    patience: int = knob(4, "looks without a better held-out loss before learning stops", 1)
+    max_steps: int = knob(600, "optimizer steps at most; the learning rate falls until then", 1)
     hockets: float = knob(0.6, "share of sequences in which bars of the themes take turns", 0, 1)
     hocket_pieces: int = knob(64, "different pieces made of the themes' bars in turn", 0, 10_000)
     home_key: float = knob(
