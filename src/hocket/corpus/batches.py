@@ -82,8 +82,8 @@ def _draw(corpus: Corpus, config: TrainingConfig, rng: int, chain: int, row: int
     random = np.random.default_rng((rng, chain, row))
     piece = int(random.choice(_choices(corpus, config, random)))
     begin, end = (int(b) for b in corpus.bounds[piece : piece + 2])
-    # A quarter of the sequences begin with START, as takes do; the others anywhere, some before the
-    # beginning, so that the first and last events are seen as often as those in the middle.
+    # A quarter of the sequences begin with START, as takes do; the others are drawn from half a length
+    # before the beginning on, and what falls before it begins with START too: openings matter most.
     length = config.window * config.windows
     start = int(random.integers(begin - length // 2, max(end - length // 2, begin + 1)))
     if random.random() < 0.25 or start < begin:

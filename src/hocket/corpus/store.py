@@ -13,8 +13,8 @@ from hocket.corpus.augment import transpositions
 from hocket.corpus.hockets import hockets
 from hocket.music import Key, Meter, Piece
 from hocket.music.pitch import agreeing
-from hocket.tokens import GRAMMAR, Features, Grammar
-from hocket.tokens.vocab import PITCHES, VOCAB
+from hocket.tokens import GRAMMAR, Features, Grammar, waits
+from hocket.tokens.vocab import PITCHES
 
 
 class Kind(IntEnum):
@@ -171,8 +171,5 @@ class _Entry:
 
 def ticks_before(ids: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the tick at which each event (N) happens; a DUR happens where it begins."""
-    durations = VOCAB.families["DUR"]
-    events = ids.astype(np.int64)
-    inside = (events >= durations.start) & (events < durations.stop)
-    steps = np.where(inside, events - durations.start + 1, 0)
+    steps = waits(ids)
     return np.cumsum(steps) - steps

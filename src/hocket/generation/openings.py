@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from hocket.errors import ConfigError
 from hocket.music import Note, Piece
 from hocket.music.bars import numbered_bars
-from hocket.tokens import GRAMMAR, VOCAB
-from hocket.tokens.vocab import LONGEST_STEP
+from hocket.tokens import GRAMMAR, VOCAB, waiting
 
 HARMONY_WEIGHT = 1.0
 """Nats per event that a full harmonic clash at the joint costs."""
@@ -165,13 +164,9 @@ def _above(upper: list[Note], lower: list[Note]) -> list[Note]:
 
 def _until(piece: Piece, end: int) -> NDArray[np.int64]:
     """Return the ids of the piece up to the tick `end`, without the NOTE_OFFs and END there."""
-    ids = list(GRAMMAR.encode(piece).astype(np.int64))
-    durations = VOCAB.families["DUR"]
-    while ids[-1] not in durations:
+    ids = [int(event) for event in GRAMMAR.encode(piece)]
+    if left := end - piece.end:  # a rest up to the bar line: the last notes end before it
+        return np.array([*ids[:-1], *waiting(left)])
+    while ids[-1] not in VOCAB.families["DUR"]:
         ids.pop()
-    left = end - piece.end
-    if left:  # a rest up to the bar line follows: the last notes end before it
-        ids = list(GRAMMAR.encode(piece).astype(np.int64))[:-1]
-        chain, rest = divmod(left, LONGEST_STEP)
-        ids += [durations[-1]] * chain + ([durations[rest - 1]] if rest else [])
     return np.array(ids)

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.analysis.metrics import STUCK_QUARTERS
 from hocket.config import GenerationConfig
 from hocket.music import TICKS_PER_QUARTER, Key, Piece
 from hocket.music.pitch import scale, tonic
@@ -23,9 +24,6 @@ from hocket.tokens.vocab import LONGEST_STEP, PITCHES
 
 Weights = NDArray[np.float32]
 Events = NDArray[np.int64]
-
-MOST_QUARTERS = 8
-"""A note longer than this counts as stuck."""
 
 HYBRID = frozenset(range(0, TICKS_PER_QUARTER, 2)) | frozenset(range(0, TICKS_PER_QUARTER, 3))
 """Ticks of the quarter on the hybrid grid: every longest note that begins on it can end on it."""
@@ -79,7 +77,7 @@ def rules_for(
 def longest_usual_note(theme: Piece) -> int:
     """Return the length in ticks that 98 % of a theme's notes keep to, at most eight quarters."""
     lengths = [note.duration for note in theme.notes]
-    return min(int(np.quantile(lengths, 0.98, method="higher")), MOST_QUARTERS * TICKS_PER_QUARTER)
+    return min(int(np.quantile(lengths, 0.98, method="higher")), STUCK_QUARTERS * TICKS_PER_QUARTER)
 
 
 def usual_voices(theme: Piece) -> int:
@@ -102,7 +100,7 @@ def usual_places(theme: Piece) -> set[int]:
     since = instants - origins[np.searchsorted(origins, instants, side="right") - 1]
     counts = np.bincount(since % TICKS_PER_QUARTER, minlength=TICKS_PER_QUARTER)
     usual = {int(tick) for tick in np.flatnonzero(counts >= 0.01 * counts.sum())}
-    return {0} | {tick for tick in usual if tick % 3 == 0 or tick % 2 == 0}
+    return {0} | (usual & HYBRID)
 
 
 class StayInMeter:

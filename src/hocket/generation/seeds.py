@@ -20,7 +20,7 @@ from hocket.model.engine import Stepper
 from hocket.music import Piece
 from hocket.music.bars import numbered_bars, whole_bar_runs
 from hocket.music.pitch import pitch_class_ticks
-from hocket.tokens import VOCAB
+from hocket.tokens import waits
 
 
 def search(
@@ -129,9 +129,7 @@ def _scored(
 
 def _across(opening: Opening, scores: NDArray[np.float32]) -> float:
     """Return the mean log-likelihood of the events after the joint; of all for a layered one."""
-    durations = VOCAB.families["DUR"]
-    steps = np.where(np.isin(opening.ids, durations), opening.ids - durations.start + 1, 0)
-    after = scores[np.cumsum(steps) >= opening.joint]
+    after = scores[np.cumsum(waits(opening.ids)) >= opening.joint]
     return float(after.mean()) if len(after) else float(scores.mean())
 
 

@@ -10,7 +10,7 @@ def numbered_bars(piece: Piece) -> tuple[range, ...]:
     bars, meters = piece.bars(), piece.meters
     if len(bars) < 2 or len(meters) < 2:
         return bars
-    upbeat = meters[1].tick == bars[0].stop and is_short(piece, bars[0])
+    upbeat = meters[1].tick == bars[0].stop and len(bars[0]) < piece.main_meter.bar_ticks
     return bars[1:] if upbeat else bars
 
 
@@ -29,8 +29,3 @@ def whole_bar_runs(piece: Piece) -> list[range]:
         else:
             runs.append(range(bar.start, bar.stop))
     return runs
-
-
-def is_short(piece: Piece, bar: range) -> bool:
-    """Whether a bar is shorter than those of the piece's main metre."""
-    return len(bar) < piece.main_meter.bar_ticks

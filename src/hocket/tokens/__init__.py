@@ -1,6 +1,6 @@
 """Pieces to ids and back: vocabulary, grammar and events."""
 
-from hocket.tokens.events import decode, encode, simplify, text
+from hocket.tokens.events import decode, encode, simplify, text, waiting, waits
 from hocket.tokens.grammar import Features, Grammar, NoteGrammar, State
 from hocket.tokens.vocab import VOCAB, Vocab
 
@@ -19,4 +19,6 @@ __all__ = [
     "encode",
     "simplify",
     "text",
+    "waiting",
+    "waits",
 ]

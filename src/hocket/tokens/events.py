@@ -73,14 +73,23 @@ def encode(piece: Piece) -> NDArray[np.uint16]:
     ids = [_START]
     now = 0
     for tick, _, event in timed:
-        chain, rest = divmod(tick - now, LONGEST_STEP)
-        ids.extend([_DUR[-1]] * chain)
-        if rest:
-            ids.append(_DUR[rest - 1])
-        ids.append(event)
+        ids += [*waiting(tick - now), event]
         now = tick
     ids.append(_END)
     return np.array(ids, np.uint16)
+
+
+def waiting(ticks: int) -> list[int]:
+    """Return the DUR events that let so many ticks pass: the longest first, then what remains."""
+    chain, rest = divmod(ticks, LONGEST_STEP)
+    return [_DUR[-1]] * chain + ([_DUR[rest - 1]] if rest else [])
+
+
+def waits(ids: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return how many ticks each event lets pass, in the shape of ids: 0 for all but DUR."""
+    events = np.asarray(ids, np.int64)
+    inside = (events >= _DUR.start) & (events < _DUR.stop)
+    return np.where(inside, events - _DUR.start + 1, 0)
 
 
 def decode(ids: NDArray[np.integer]) -> Piece:

@@ -145,7 +145,7 @@ class NoteGrammar:
         ids = np.asarray(ids, np.int64)
         rows = np.arange(len(ids))
         is_off, is_on, is_dur, is_meter = (_within(ids, f) for f in (_OFF, _ON, _DUR, _METER))
-        tick = state.tick + np.where(is_dur, ids - _DUR.start + 1, 0)
+        tick = state.tick + events.waits(ids)
         pitch = np.where(is_on, ids - _ON.start, np.where(is_off, ids - _OFF.start, -1))
         onset, ended = state.onset.copy(), np.where(is_dur[:, None], False, state.ended)
         off_rows, on_rows = rows[is_off], rows[is_on]
@@ -201,7 +201,7 @@ class NoteGrammar:
         """Return the features after each of the events (N) of one sequence, all at once."""
         ids = ids.astype(np.int64)
         index = np.arange(len(ids))
-        tick = np.cumsum(np.where(_within(ids, _DUR), ids - _DUR.start + 1, 0))
+        tick = np.cumsum(events.waits(ids))
         last_meter = np.maximum.accumulate(np.where(_within(ids, _METER), index, -1))
         metered = last_meter >= 0
         origin = np.where(metered, tick[last_meter], 0)
