@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 
 from hocket import config as settings
 from hocket.config import RunConfig
+from hocket.generation.openings import Opening
 from hocket.music import Key, Meter, Note, Piece, Tempo
+from hocket.music.pitch import agreeing
+from hocket.reporter import Silent
 from hocket.scores import write
+from hocket.tokens import VOCAB
+from hocket.training import Progress
 
 TINY = RunConfig(
     rng=3,
@@ -37,6 +43,38 @@ TINY = RunConfig(
 """Every knob that a test leans on is said here, so that tuned defaults change no test."""
 
 
+SETTLED = ("run.toml", "themes/A.mid", "themes/B.mid", "weights.safetensors", "weights.toml")
+TAKES = ("take-01.mid", "take-01.png", "take-02.mid", "take-02.png")
+RESULTS = (*TAKES, *SETTLED, "report.json", "loss.png")
+EVERYTHING = (*RESULTS, "training.safetensors")
+
+
+class Watcher(Silent):
+    """Notes what it hears, and asks to stop after some step."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.said: list[str] = []
+        self.steps: list[int] = []
+        self.bars: list[tuple[float, int]] = []
+        self._stop_after = stop_after
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def learning(self, progress: Progress) -> None:
+        self.steps.append(progress.step)
+
+    def writing(self, bars: float, of: int) -> None:
+        self.bars.append((bars, of))
+
+    def should_stop(self) -> bool:
+        return self._stop_after is not None and len(self.steps) + 1 >= self._stop_after
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
 def four_four() -> Piece:
     """Eight bars in C major, 4/4: quarters over half notes."""
     tune = (60, 64, 67, 72, 71, 67, 65, 62, 64, 65, 67, 69, 67, 65, 64, 62)
@@ -55,6 +93,37 @@ def three_four() -> Piece:
     return Piece.of(
         notes, meters=meters, tempos=[Tempo(0, 400_000)], keys=[Key(0, -2, True)], title="Turn"
     )
+
+
+def lettered(*themes: Piece) -> dict[str, Piece]:
+    return dict(zip("ABC", agreeing(themes), strict=False))
+
+
+def melody(*bars: str, bass: int | None = 48) -> Piece:
+    """Return 4/4: a bar is `-` for none, `=` for four quarters, `o` for a chord held to the end."""
+    notes: list[Note] = []
+    for number, bar in enumerate(bars):
+        tick = 96 * number
+        if bar == "=":
+            notes += [Note(tick + 24 * i, 24, 60 + (number + 2 * i) % 12) for i in range(4)]
+            notes += [Note(tick, 96, bass)] if bass else []
+        if bar == "o":
+            until = next((i for i in range(number + 1, len(bars)) if bars[i] != "-"), len(bars))
+            notes += [Note(tick, 96 * (until - number), pitch) for pitch in (55, 59, 62)]
+    return Piece.of(notes)
+
+
+def with_upbeat(theme: Piece, upbeat: Meter) -> Piece:
+    begin = upbeat.bar_ticks
+    notes = [note._replace(start=note.start + begin) for note in theme.notes]
+    return Piece.of(
+        [Note(0, begin, 67), *notes], meters=[upbeat, theme.main_meter._replace(tick=begin)]
+    )
+
+
+def length_of(opening: Opening) -> int:
+    dur = VOCAB.families["DUR"]
+    return sum(int(event) - dur.start + 1 for event in opening.ids if event in dur)
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +170,9 @@ def tiny_run(theme_files: list[Path], tmp_path_factory: pytest.TempPathFactory) 
 def one_step(tiny: RunConfig) -> RunConfig:
     """Settings of a run that learns nothing to speak of."""
     return replace(tiny, training=replace(tiny.training, max_steps=1, check_every=1))
+
+
+@pytest.fixture
+def run_folder(tiny_run: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny run, to be written to."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "run"))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import files
 from hocket import cli, workflows
 from hocket.config import dumps, loads, replaced
 from hocket.music import Note, Piece
@@ -40,10 +41,6 @@ def python(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
         timeout=120,
         check=False,
     )
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
 
 def usage_error(*arguments: str | Path) -> None:
@@ -86,7 +83,7 @@ def test_fuse_shows_what_it_made(
     assert "take-02" in shown
     assert "A is Walk" in shown
     assert str(out) in shown
-    there, here = snapshot(tiny_run), snapshot(out)
+    there, here = files(tiny_run), files(out)
     assert here.keys() == there.keys()
     for name in ("take-01.mid", "take-02.png", "report.json", "run.toml", "weights.safetensors"):
         assert here[name] == there[name]
@@ -96,10 +93,10 @@ def test_from_goes_on_numbering(
     tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
-    before = snapshot(run)
+    before = files(run)
     assert cli.main(["fuse", "--from", str(run), "--takes", "1", "--turns", "0"]) == 0
     assert "take-03" in capsys.readouterr().out
-    after = snapshot(run)
+    after = files(run)
     assert after.keys() - before.keys() == {"take-03.mid", "take-03.png"}
     assert {name for name in before if before[name] != after[name]} == {"report.json"}
 
@@ -226,9 +223,9 @@ def test_runs_that_are_none(
     assert "--batch: a resumed run" in refused("fuse", "--resume", tiny_run, "--batch", "3")
     assert "cannot be looked at" in refused("fuse", "--from", tmp_path / ("n" * 300))
     assert "too long" in refused("fuse", *theme_files, "-o", tmp_path / ("n" * 300))
-    before = snapshot(tiny_run)
+    before = files(tiny_run)
     assert "--overwrite" in refused("fuse", *theme_files, "-o", tiny_run)
-    assert snapshot(tiny_run) == before
+    assert files(tiny_run) == before
     assert "no such file" in refused("check", tmp_path / "x.mid", "--against", theme_files[0])
     assert "no such file" in refused("tokens", tmp_path / "x.mid")
 
@@ -350,7 +347,7 @@ def test_a_run_in_a_process_of_its_own_gives_the_same_bytes(
     done = python(RUN_CLI, "fuse", *theme_files, "-o", out, "--config", tiny_toml)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    here, there = snapshot(out), snapshot(tiny_run)
+    here, there = files(out), files(tiny_run)
     for name in there.keys() - {"training.safetensors"}:
         assert here[name] == there[name], name
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import four_four, three_four
+from fakes import UNIFORM, Fake, after, always
 from hocket.config import GenerationConfig, RunConfig, SeedConfig
 from hocket.generation import compose as composing
 from hocket.generation import mix, rules_for, sample
@@ -31,40 +32,6 @@ ON = VOCAB.families["NOTE_ON"]
 DUR = VOCAB.families["DUR"]
 END = VOCAB.id("END")
 PLAIN = GenerationConfig(temperature=1.0, top_p=1.0, min_p=0.0, top_k=None)
-
-
-class Fake:
-    """A model whose logits (B, V) follow from the last events (B) and the mix (B, M) alone."""
-
-    def __init__(self, says: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
-        self._says = says
-
-    def start(self, batch: int) -> EngineState:
-        zeros = np.zeros((1, batch, 1), np.float32)
-        return EngineState(zeros, zeros)
-
-    def step(
-        self,
-        events: np.ndarray,
-        sounding: np.ndarray,
-        place: np.ndarray,
-        mix: np.ndarray,
-        state: EngineState,
-    ) -> tuple[np.ndarray, EngineState]:
-        return self._says(events, mix).astype(np.float32), state
-
-
-def always(logits: np.ndarray) -> Fake:
-    """The same logits (V) at every step."""
-    return Fake(lambda events, mix: np.repeat(logits[None], len(events), axis=0))
-
-
-def after(table: np.ndarray) -> Fake:
-    """Logits that follow from the last event, (V, V)."""
-    return Fake(lambda events, mix: table[events])
-
-
-UNIFORM = always(np.zeros(V))
 
 
 def openings_of(*recipes: str, first: Callable[[], Piece] = four_four) -> list[np.ndarray]:
