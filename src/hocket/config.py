@@ -124,6 +124,11 @@ class GenerationConfig:
     longest_note: float | None = knob(
         None, "longest note in quarters (default: what 98 % of a theme's notes keep to)", 0.25, 64
     )
+    engine: str = knob(
+        "int8",
+        "numbers that takes are written with: whole ones of 8 bits, or float32, slower and no better",
+        choices=("int8", "float32"),
+    )
     voices: int | None = knob(
         None, "most notes sounding at once (default: what the themes need 98 % of the time)", 1, 20
     )

@@ -6,6 +6,7 @@ run.toml                    all settings
 loss.png                    how the themes were learned
 themes/A.mid B.mid …        the themes as they were understood
 weights.safetensors .toml   what was learned: `hocket fuse --from` makes more takes of it
+engine.onnx .safetensors    the same, converted for ONNX Runtime: what takes are written with
 training.safetensors        where learning stands: `hocket fuse --resume` goes on from it
 """
 
@@ -152,10 +153,9 @@ def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Piece]]:
 
 
 def save_weights(folder: Path, weights: stored_weights.Weights) -> None:
-    """Write the weights and their card."""
-    data, card = stored_weights.to_bytes(weights)
-    atomic_write(folder / stored_weights.WEIGHTS_FILE, data)
-    atomic_write(folder / stored_weights.CARD_FILE, card)
+    """Write the weights, the engine made of them, and their card."""
+    for name, content in stored_weights.to_files(weights).items():
+        atomic_write(folder / name, content)
 
 
 def load_weights(folder: Path) -> stored_weights.Weights:

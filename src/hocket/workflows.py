@@ -23,6 +23,9 @@ from hocket.sources import lettered, read_source, read_theme
 
 if TYPE_CHECKING:
     from hocket.analysis import Measures
+    from hocket.model.checking import Heard
+    from hocket.model.engine import Engine
+    from hocket.model.sizes import InputSizes
     from hocket.model.weights import Weights
     from hocket.music import Piece
     from hocket.runs import Run
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_THEMES = 16
 SECONDS_BETWEEN_SAVES = 10.0
+MOST_HEARD = 2048
+"""Events of the themes on which a converted model is checked."""
 
 
 def fuse(
@@ -230,10 +235,16 @@ def _learned(
 
 
 def _weights(checkpoint: Checkpoint, config: RunConfig, themes: Mapping[str, Piece]) -> Weights:
+    """Return what was learned, and the engine made of it and checked on the themes."""
+    from hocket.model.checking import converted
     from hocket.model.weights import Learned, Weights, fingerprint
     from hocket.tokens import VOCAB
+    from hocket.training import hearing
 
     arrays = {name: tensor.numpy() for name, tensor in checkpoint.best.items()}
+    sizes, heard = _sizes(len(themes)), _heard(themes, config)
+    expected = hearing.said(checkpoint.best, config.model, sizes, heard)
+    engine, conversion = converted(arrays, config.model, sizes, heard, expected)
     position = checkpoint.position
     return Weights(
         arrays,
@@ -241,8 +252,47 @@ def _weights(checkpoint: Checkpoint, config: RunConfig, themes: Mapping[str, Pie
         VOCAB.fingerprint,
         tuple(theme.title for theme in themes.values()),
         Learned(position.best_step, position.best_held_out, position.stopped),
+        engine,
+        conversion,
         fingerprint(arrays),
     )
+
+
+def _sizes(themes: int) -> InputSizes:
+    from hocket.model.sizes import InputSizes
+    from hocket.tokens import PLACE_SIZES, VOCAB
+    from hocket.tokens.vocab import PITCHES
+
+    return InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, themes)
+
+
+def _heard(themes: Mapping[str, Piece], config: RunConfig) -> list[Heard]:
+    """Return the beginnings of the themes, in the key of the takes, as a model hears them."""
+    import numpy as np
+
+    from hocket.generation.compose import key_of_takes
+    from hocket.model.checking import Heard
+    from hocket.music.pitch import agreeing
+    from hocket.tokens import FEATURES, GRAMMAR, encode
+
+    heard = []
+    for number, theme in enumerate(agreeing(list(themes.values()), key_of_takes(themes, config))):
+        ids = encode(theme)[: MOST_HEARD // len(themes)].astype(np.int64)
+        seen = np.zeros((len(ids), FEATURES + len(themes)), np.float32)
+        GRAMMAR.see(ids, seen)
+        seen[:, FEATURES + number] = 1
+        heard.append(Heard(ids, seen))
+    return heard
+
+
+def _engine(weights: Weights, config: RunConfig) -> Engine:
+    from hocket.model import convert
+
+    if config.generation.engine == "int8":
+        return convert.engine(weights.engine)
+    sizes = _sizes(len(weights.themes))
+    exact = convert.parts(weights.model)
+    return convert.engine(convert.to_onnx(weights.arrays, weights.model, sizes, exact))
 
 
 def _write_takes(
@@ -253,21 +303,19 @@ def _write_takes(
     reporter: Reporter,
     first: int,
 ) -> Run:
-    from threadpoolctl import threadpool_limits
-
     from hocket import runs
     from hocket.analysis import measure
     from hocket.generation.compose import compose
 
-    with threadpool_limits(1, "blas"):  # small products: threads cost more than they bring
-        takes = compose(
-            themes,
-            weights,
-            config,
-            first=first,
-            say=reporter.say,
-            on_step=lambda bars: reporter.writing(bars, config.generation.bars),
-        )
+    takes = compose(
+        themes,
+        _engine(weights, config),
+        config,
+        weights=weights.fingerprint,
+        first=first,
+        say=reporter.say,
+        on_step=lambda bars: reporter.writing(bars, config.generation.bars),
+    )
     reporter.writing(config.generation.bars, config.generation.bars)
     measures = [measure(take.piece, themes) for take in takes]
     learned = weights.learned

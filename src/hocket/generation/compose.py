@@ -15,8 +15,7 @@ from hocket.generation.openings import Opening
 from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Take, sample
 from hocket.generation.seeds import candidates, search
-from hocket.model.engine import Engine
-from hocket.model.weights import Weights
+from hocket.model.engine import Stepper
 from hocket.music import Key, Piece, Tempo
 from hocket.music.pitch import agreeing, estimate_key, parse_key
 from hocket.tokens import decode
@@ -24,22 +23,24 @@ from hocket.tokens import decode
 
 def compose(
     themes: Mapping[str, Piece],
-    weights: Weights,
+    model: Stepper,
     config: RunConfig,
     *,
+    weights: str = "",
     first: int = 1,
     say: Callable[[str], None] = lambda text: None,
     on_step: Callable[[float], None] = lambda bars: None,
 ) -> list[Take]:
     """Write takes from themes by letter, numbered from `first`, in the first theme's key and metre.
 
+    `model` has learned the themes; `weights` is the fingerprint of what it knows.
+
     `say` gets a line for each opening chosen. Raises `ConfigError` where an opening does not fit.
     """
     wanted, letters = config.generation, list(themes)
     key, moved = key_of_takes(themes, config), _moved(themes, config)
-    engine = Engine(weights.arrays, weights.model)
     constant = mix.weights(wanted.mix, len(themes))
-    kept = search(moved, engine, constant, config.opening, config.rng, wanted.bars - 1)
+    kept = search(moved, model, constant, config.opening, config.rng, wanted.bars - 1)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
     for opening in dict.fromkeys(openings):
         say(
@@ -50,7 +51,7 @@ def compose(
     plans = [_plan(opening, letters, constant, shares, config) for opening in openings]
     bar_ticks = openings[0].piece.main_meter.bar_ticks
     sampled = sample(
-        engine,
+        model,
         [opening.ids for opening in openings],
         rules_for(wanted, None if wanted.key == "off" else key, bar_ticks, list(themes.values())),
         mix.following(plans),
@@ -76,7 +77,7 @@ def compose(
             wanted,
             config.rng,
             first + i,
-            weights.fingerprint,
+            weights,
         )
         for i, (ids, log_probs) in enumerate(sampled)
     ]

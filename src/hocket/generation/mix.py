@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from hocket.music import Piece
 
-Mix = Callable[[NDArray[np.float64]], NDArray[np.float32]]
-"""From the bar each take has come to, (B) counted from 0, to the weights of the themes, (B, M)."""
+Mix = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""From the bar each take has come to, (B) counted from 0, to the weights of the themes, (B, M).
+
+It is asked whenever a take comes to another bar.
+"""
 
 
 def weights(mix: float, themes: int) -> NDArray[np.float32]:
@@ -25,7 +28,7 @@ def following(plans: Sequence[NDArray[np.float32]]) -> Mix:
     longest = max(len(plan) for plan in plans)
     rows = np.stack([plan[np.minimum(np.arange(longest), len(plan) - 1)] for plan in plans])
     takes = np.arange(len(plans))
-    return lambda bars: rows[takes, np.minimum(bars.astype(np.int64), longest - 1)]
+    return lambda bars: rows[takes, np.minimum(bars, longest - 1)]
 
 
 def leading_time(constant: NDArray[np.float32], themes: Sequence[Piece]) -> NDArray[np.float64]:

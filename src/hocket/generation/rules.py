@@ -1,15 +1,13 @@
-"""What a take must and should do, beside the grammar: each rule weighs the next events.
+"""What a take must and should do, beside the grammar: rules that press events down.
 
-A rule returns nats to add to the model's logits, (B, V): 0 leaves an event alone, a negative number
-presses it down, minus infinity excludes it. Rules are heard in order, and one that would exclude all
-that the ones before it left is passed over for that event: a take always goes on. A rule with a
-memory learns of the last events by being asked exactly once a step.
+Rules are data; `generation.pressing` hears them for each take and event, the weightiest first. One
+that would exclude all that the ones before it left is passed over: a take always goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,38 +16,41 @@ from hocket.analysis.metrics import STUCK_QUARTERS
 from hocket.config import GenerationConfig
 from hocket.music import TICKS_PER_QUARTER, Key, Piece
 from hocket.music.pitch import scale, tonic
-from hocket.tokens import VOCAB, State
-from hocket.tokens.grammar import Phase
-from hocket.tokens.vocab import LONGEST_STEP, PITCHES
-
-Weights = NDArray[np.float32]
-Events = NDArray[np.int64]
+from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
 
 HYBRID = frozenset(range(0, TICKS_PER_QUARTER, 2)) | frozenset(range(0, TICKS_PER_QUARTER, 3))
 """Ticks of the quarter on the hybrid grid: every longest note that begins on it can end on it."""
 
-EXCLUDED = np.float32(-np.inf)
-
-_OFF = VOCAB.families["NOTE_OFF"]
-_ON = VOCAB.families["NOTE_ON"]
-_DUR = VOCAB.families["DUR"]
-_METER = VOCAB.families["METER"]
-_END = VOCAB.id("END")
-_STEPS = np.arange(1, LONGEST_STEP + 1)
-_PITCH_INDEX = np.arange(len(PITCHES))
+NEVER = 2**62
+"""A tick that no take comes to."""
 
 
-class Rule(Protocol):
-    """Weighs what may come next."""
+class Rules(NamedTuple):
+    """The rules in the order in which they are heard; times in ticks, pressure in nats."""
 
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Return nats to add to the logits, (B, V), given where B takes stand after `last` (B)."""
+    end: int = -1
+    """Takes end exactly at this bar line: no step beyond it, then only NOTE_OFFs and END; -1: off."""
+    barred: NDArray[np.bool_] = np.zeros((0, len(VOCAB)), np.bool_)
+    """(R, V): sets of events that are excluded, such as METER: takes keep the opening's metre."""
+    longest: int = 0
+    """A note that has sounded so long is ended: nothing rings forever; 0: off."""
+    voices: int = 0
+    """So many notes may sound at once, as hands and themes do; 0: off."""
+    off_grid: NDArray[np.bool_] = np.zeros((0, TICKS_PER_QUARTER, LONGEST_STEP), np.bool_)
+    """(R, 24, 48): steps that leave a grid, by tick of the quarter: see `grid`."""
+    foreign: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
+    """(88): how strongly the NOTE_ON of each pitch is pressed down."""
+    closing: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
+    """(88): the same from `last_bar` on."""
+    last_bar: int = NEVER
+    repetition: np.float32 = np.float32(0)
+    """How strongly a pitch is pressed down for each time that it was struck of late, but one."""
 
 
 def rules_for(
     config: GenerationConfig, key: Key | None, bar_ticks: int, themes: Sequence[Piece]
-) -> Sequence[Rule]:
-    """Return the rules that a config asks for, the weightiest first; what it leaves open, themes say.
+) -> Rules:
+    """Return the rules that a config asks for; what it leaves open, themes say.
 
     `bar_ticks` is the length of the takes' bars.
     """
@@ -58,20 +59,57 @@ def rules_for(
         longest = max(longest_usual_note(theme) for theme in themes)
     else:
         longest = round(config.longest_note * TICKS_PER_QUARTER)
-    voices = config.voices or max(usual_voices(theme) for theme in themes)
-    rules: list[Rule] = [
-        EndAtBarLine(end),
-        StayInMeter(),
-        LongestNote(longest),
-        Voices(voices),
-        OnTheGrid(HYBRID),
-        OnTheGrid(set().union(*(usual_places(theme) for theme in themes))),
-    ]
-    if key is not None and config.key_strength:
-        rules.append(SoftKey(key, config.key_strength, end, bar_ticks))
-    if config.repetition:
-        rules.append(Repetition(config.repetition))
-    return rules
+    places = set().union(*(usual_places(theme) for theme in themes))
+    rules = Rules(
+        end=end,
+        barred=barred(VOCAB.families["METER"])[None],
+        longest=whole_on_both_grids(longest),
+        voices=config.voices or max(usual_voices(theme) for theme in themes),
+        off_grid=np.stack((grid(HYBRID), grid(places))),
+        repetition=np.float32(config.repetition),
+    )
+    if key is None or not config.key_strength:
+        return rules
+    foreign, restless = soft_key(key, config.key_strength)
+    return rules._replace(foreign=foreign, closing=foreign + restless, last_bar=end - bar_ticks)
+
+
+def barred(events: Collection[int]) -> NDArray[np.bool_]:
+    """Return a set of events as a row (V)."""
+    return np.isin(np.arange(len(VOCAB)), list(events))
+
+
+def grid(places: Collection[int]) -> NDArray[np.bool_]:
+    """Return which steps lead off some places in the quarter, (24, 48); a whole quarter never does.
+
+    A slip to a place that no theme knows is one that the model cannot find back from.
+    """
+    steps = np.arange(1, LONGEST_STEP + 1)
+    there = (np.arange(TICKS_PER_QUARTER)[:, None] + steps) % TICKS_PER_QUARTER
+    return ~np.isin(there, list(places))
+
+
+def whole_on_both_grids(ticks: int) -> int:
+    """Return a longest note such that one that begins on the hybrid grid also ends on it."""
+    return max(ticks // 6 * 6, 6)
+
+
+def soft_key(key: Key, strength: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the pressure (88) on notes outside a key, and that on notes outside its tonic chord.
+
+    In minor the raised seventh, the leading note, weighs half as much as other foreign notes.
+    """
+    classes = np.array([pitch % 12 for pitch in PITCHES])
+    centre = tonic(key)
+    foreign = np.array([not scale(key) >> c & 1 for c in range(12)], np.float32)
+    if key.minor:
+        foreign[(centre + 11) % 12] = 0.5
+    chord = [(centre + step) % 12 for step in ((0, 3, 7) if key.minor else (0, 4, 7))]
+    restless = np.array([c not in chord for c in range(12)], np.float32)
+    return (
+        (strength * foreign)[classes].astype(np.float32),
+        (0.5 * strength * restless)[classes].astype(np.float32),
+    )
 
 
 def longest_usual_note(theme: Piece) -> int:
@@ -101,149 +139,3 @@ def usual_places(theme: Piece) -> set[int]:
     counts = np.bincount(since % TICKS_PER_QUARTER, minlength=TICKS_PER_QUARTER)
     usual = {int(tick) for tick in np.flatnonzero(counts >= 0.01 * counts.sum())}
     return {0} | (usual & HYBRID)
-
-
-class StayInMeter:
-    """Keeps the metre of the opening: no METER event."""
-
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Exclude METER; the grammar never demands one after the opening."""
-        weights = _none(state)
-        weights[:, _METER.start : _METER.stop] = EXCLUDED
-        return weights
-
-
-class OnTheGrid:
-    """Keeps every instant at some places in the quarter: the hybrid grid's, and the themes'.
-
-    A slip to a place that no theme knows is one that the model cannot find back from.
-    """
-
-    def __init__(self, places: Collection[int]) -> None:
-        self._off_grid = np.array(
-            [
-                [(tick + step) % TICKS_PER_QUARTER not in places for step in _STEPS]
-                for tick in range(TICKS_PER_QUARTER)
-            ]
-        )
-
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Exclude durations that leave the grid; the next whole quarter never does."""
-        weights = _none(state)
-        place = (state.tick - state.bar_origin) % TICKS_PER_QUARTER
-        weights[:, _DUR.start : _DUR.stop][self._off_grid[place]] = EXCLUDED
-        return weights
-
-
-class LongestNote:
-    """Ends a note when it has sounded long enough: nothing rings forever."""
-
-    def __init__(self, ticks: int) -> None:
-        self._ticks = max(ticks // 6 * 6, 6)  # so that a note on the grid also ends on it
-
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Exclude waiting past a note's limit; at the limit only NOTE_OFFs up to it are left."""
-        weights = _none(state)
-        age = np.where(state.sounding, state.tick[:, None] - state.onset, 0)
-        left = self._ticks - age.max(1)
-        weights[:, _DUR.start : _DUR.stop][np.maximum(left, 1)[:, None] < _STEPS] = EXCLUDED
-        due = (age >= self._ticks) & (state.phase != Phase.ON)[:, None]
-        late = due.any(1)
-        lowest_due = due.argmax(1)
-        ends = weights[late]
-        ends[:] = EXCLUDED
-        allowed_off = lowest_due[late][:, None] >= _PITCH_INDEX
-        ends[:, _OFF.start : _OFF.stop] = np.where(allowed_off, 0, EXCLUDED)
-        weights[late] = ends
-        return weights
-
-
-class Voices:
-    """Bounds how many notes sound at once, as hands and themes do."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Exclude NOTE_ONs of silent pitches where no voice is free."""
-        weights = _none(state)
-        sounding = state.sounding
-        full = (sounding.sum(1) >= self._most)[:, None]
-        weights[:, _ON.start : _ON.stop][full & ~sounding] = EXCLUDED
-        return weights
-
-
-class EndAtBarLine:
-    """Ends a take exactly at its last bar line: no step beyond it, then only NOTE_OFFs and END."""
-
-    def __init__(self, end: int) -> None:
-        self._end = end
-
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Exclude END before the last bar line; at it allow only END and the lowest NOTE_OFF.
-
-        The lowest, because NOTE_OFFs ascend: after a higher one the lower notes could not end there.
-        """
-        weights = _none(state)
-        left = self._end - state.tick
-        weights[:, _DUR.start : _DUR.stop][np.maximum(left, 1)[:, None] < _STEPS] = EXCLUDED
-        there = left <= 0
-        weights[~there, _END] = EXCLUDED
-        weights[there, _ON.start : _ON.stop] = EXCLUDED
-        weights[there, _DUR.start : _DUR.stop] = EXCLUDED
-        lowest = state.sounding.argmax(1)
-        too_high = there[:, None] & (lowest[:, None] < _PITCH_INDEX)
-        weights[:, _OFF.start : _OFF.stop][too_high] = EXCLUDED
-        return weights
-
-
-class SoftKey:
-    """Presses down notes outside a key; in the last bar also those outside its tonic chord.
-
-    In minor the raised seventh, the leading note, weighs half as much as other foreign notes.
-    """
-
-    def __init__(self, key: Key, strength: float, end: int, bar_ticks: int) -> None:
-        classes = np.array([pitch % 12 for pitch in PITCHES])
-        centre = tonic(key)
-        foreign = np.array([not scale(key) >> c & 1 for c in range(12)], np.float32)
-        if key.minor:
-            foreign[(centre + 11) % 12] = 0.5
-        chord = [(centre + step) % 12 for step in ((0, 3, 7) if key.minor else (0, 4, 7))]
-        restless = np.array([c not in chord for c in range(12)], np.float32)
-        self._foreign = (-strength * foreign)[classes].astype(np.float32)
-        self._restless = (-0.5 * strength * restless)[classes].astype(np.float32)
-        self._last_bar = end - bar_ticks
-
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Press down foreign NOTE_ONs."""
-        weights = _none(state)
-        closing = (state.tick >= self._last_bar)[:, None]
-        weights[:, _ON.start : _ON.stop] = self._foreign + np.where(closing, self._restless, 0)
-        return weights
-
-
-class Repetition:
-    """Presses down pitches struck a moment ago, the more the oftener: against one note forever."""
-
-    MEMORY = 0.93
-    """What is left of a strike after each later one: about ten strikes count."""
-
-    def __init__(self, strength: float) -> None:
-        self._strength = np.float32(strength)
-        self._struck: NDArray[np.float32] | None = None
-
-    def __call__(self, state: State, last: Events) -> Weights:
-        """Press down NOTE_ONs by how often they were struck of late."""
-        if self._struck is None:
-            self._struck = np.zeros((len(state), len(PITCHES)), np.float32)
-        rows = np.flatnonzero((last >= _ON.start) & (last < _ON.stop))
-        self._struck[rows] *= self.MEMORY
-        self._struck[rows, last[rows] - _ON.start] += 1
-        weights = _none(state)
-        weights[:, _ON.start : _ON.stop] = -self._strength * np.maximum(self._struck - 1, 0)
-        return weights
-
-
-def _none(state: State) -> Weights:
-    return np.zeros((len(state), len(VOCAB)), np.float32)

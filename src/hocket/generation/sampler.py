@@ -6,7 +6,7 @@ whether 4 or 16 are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from hocket.config import GenerationConfig
 from hocket.errors import GenerationError
 from hocket.generation.mix import Mix
-from hocket.generation.rules import Rule
+from hocket.generation.rules import Rules
+from hocket.generation.walking import Knobs, go_on, score
 from hocket.model.engine import Stepper
 from hocket.music import Piece
-from hocket.tokens import GRAMMAR, VOCAB, Grammar
-from hocket.tokens.grammar import Phase
+from hocket.tokens import GRAMMAR, VOCAB, automaton
+from hocket.tokens.automaton import Phase
+from hocket.tokens.vocab import PITCHES
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -55,108 +57,121 @@ class Take:
 def sample(
     model: Stepper,
     openings: Sequence[Ids],
-    rules: Sequence[Rule],
+    rules: Rules,
     mix: Mix,
     config: GenerationConfig,
     rng: int,
     *,
     first: int = 1,
-    grammar: Grammar = GRAMMAR,
     on_step: Callable[[float], None] = lambda bars: None,
 ) -> list[tuple[Ids, Floats]]:
     """Continue each opening (ids from START on) to its END, following the mix.
 
     Returns the ids and the log-probabilities of each take; `first` is the number of the first one.
-    `on_step` gets the number of bars that the slowest take has, every few events. Rules are heard in
-    their order; one that would leave no way on is passed over for that event: a take always goes on.
+    `on_step` gets the number of bars that the slowest take has, every few events.
     """
     batch = len(openings)
-    chances = [np.random.default_rng((rng, first + take)) for take in range(batch)]
-    state, memory = grammar.start(batch), model.start(batch)
-    events = np.full(batch, VOCAB.id("START"))
-    scores = np.zeros(batch, np.float32)
-    taken: list[Ids] = []
-    scored: list[Floats] = []
-    for step in range(MAX_EVENTS):
-        taken.append(events)
-        scored.append(scores)
-        state = grammar.step(state, events)
-        done = state.phase == Phase.ENDED
-        if done.all():
+    walk = _Walk(model, batch, mix)
+    state, steps = walk.state, walk.steps
+    darts = _Darts(rng, range(first, first + batch))
+    struck, scores = np.zeros((batch, len(PITCHES)), np.float32), np.zeros(batch, np.float32)
+    knobs = Knobs(np.float32(config.temperature), config.top_p, config.min_p, config.top_k or 0)
+    forced = _padded(openings, -1)
+    taken, scored = [steps.events.copy()], [scores.copy()]
+    walk.begin()
+    for step in range(1, MAX_EVENTS):
+        alive, turned = go_on(
+            step,
+            forced,
+            knobs,
+            rules,
+            state.table,
+            struck,
+            steps.logits,
+            *darts.ready(),
+            steps.events,
+            scores,
+            steps.seen,
+            walk.bars,
+        )
+        taken.append(steps.events.copy())
+        scored.append(scores.copy())
+        if not alive:
             return _trimmed(taken, scored)
-        bars = (state.tick - state.bar_origin) / state.bar_ticks
-        logits, memory = model.step(events, *grammar.features(state), mix(bars), memory)
-        allowed = grammar.allowed(state)
-        log_probs = _log_softmax(np.where(allowed, logits, -np.inf))
-        weighed = np.where(allowed, logits / np.float32(config.temperature), -np.inf)
-        for rule in rules:
-            ruled = weighed + rule(state, events)
-            stuck = np.isneginf(ruled).all(1, keepdims=True)
-            weighed = np.where(stuck, weighed, ruled)
-        forced = [o[step + 1] if step + 1 < len(o) else -1 for o in openings]
-        events = _choose(weighed, config, chances, np.array(forced), done)
-        scores = np.where(done, 0, log_probs[np.arange(batch), events]).astype(np.float32)
-        if step % 16 == 0:
-            on_step(float(bars[~done].min()))
+        walk.step(turned)
+        if step % 16 == 1:
+            going = state.phase != Phase.ENDED
+            on_step(float(((state.tick - state.bar_origin) / state.bar_ticks)[going].min()))
     raise GenerationError(f"a take has no end after {MAX_EVENTS} events; ask for fewer bars")
 
 
-def log_likelihoods(
-    model: Stepper, sequences: Sequence[Ids], mix: Mix, *, grammar: Grammar = GRAMMAR
-) -> list[Floats]:
+def log_likelihoods(model: Stepper, sequences: Sequence[Ids], mix: Mix) -> list[Floats]:
     """Return the log-probability (T) in nats of each event of each sequence; START's is 0."""
-    batch, longest = len(sequences), max(map(len, sequences))
-    padded = np.zeros((batch, longest), np.int64)
-    for row, sequence in enumerate(sequences):
-        padded[row, : len(sequence)] = sequence
-        padded[row, len(sequence) :] = VOCAB.id("END")
-    scores = np.zeros((batch, longest), np.float32)
-    state, memory = grammar.start(batch), model.start(batch)
-    for t in range(longest - 1):
-        state = grammar.step(state, padded[:, t])
-        bars = (state.tick - state.bar_origin) / state.bar_ticks
-        logits, memory = model.step(padded[:, t], *grammar.features(state), mix(bars), memory)
-        following = padded[:, t + 1]
-        scores[:, t + 1] = _log_softmax(np.where(grammar.allowed(state), logits, -np.inf))[
-            np.arange(batch), following
-        ]
+    padded = _padded(sequences, VOCAB.id("END"))
+    walk = _Walk(model, len(sequences), mix)
+    scores = np.zeros(padded.shape, np.float32)
+    now = np.zeros(len(sequences), np.float32)
+    walk.begin()
+    for t in range(1, padded.shape[1]):
+        table, events = walk.state.table, walk.steps.events
+        events[:] = padded[:, t]
+        score(table, walk.steps.logits, events, now)
+        scores[:, t] = now
+        _, turned = automaton.observe(table, events, walk.steps.seen, walk.bars)
+        walk.step(turned)
     return [scores[row, : len(sequence)] for row, sequence in enumerate(sequences)]
 
 
-def _choose(
-    weighed: Floats,
-    config: GenerationConfig,
-    chances: Sequence[np.random.Generator],
-    forced: Ids,
-    done: NDArray[np.bool_],
-) -> Ids:
-    """Draw an event for each take, (B); a forced one if it is not -1, END once a take is done."""
-    free = np.flatnonzero((forced < 0) & ~done)
-    events = np.where(done, VOCAB.id("END"), forced)
-    if not len(free):
-        return events
-    probabilities = np.exp(_log_softmax(weighed[free]))
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    ranked = np.take_along_axis(probabilities, order, axis=1).astype(np.float64)
-    before = np.cumsum(ranked, axis=1) - ranked
-    keep = before < config.top_p
-    keep &= ranked >= config.min_p * ranked[:, :1]
-    if config.top_k is not None:
-        keep[:, config.top_k :] = False
-    keep[:, 0] = True
-    heights = np.cumsum(np.where(keep, ranked, 0), axis=1)
-    darts = np.array([chances[int(row)].random() for row in free]) * heights[:, -1]
-    places = (heights <= darts[:, None]).sum(1)
-    last_kept = keep.shape[1] - 1 - keep[:, ::-1].argmax(1)
-    events[free] = order[np.arange(len(free)), np.minimum(places, last_kept)]
-    return events
+class _Walk:
+    """A batch of takes beside a model: where they stand in the grammar, and what the model sees."""
+
+    def __init__(self, model: Stepper, batch: int, mix: Mix) -> None:
+        self.steps = model.start(batch)
+        self.state = GRAMMAR.start(batch)
+        self.bars = np.full(batch, -1)
+        self._mix = mix
+
+    def begin(self) -> None:
+        """Let the model hear START."""
+        self.steps.events[:] = VOCAB.id("START")
+        automaton.observe(self.state.table, self.steps.events, self.steps.seen, self.bars)
+        self.step(turned=True)
+
+    def step(self, turned: bool) -> None:
+        """Let the model hear the last events, with another mix where a bar has `turned`."""
+        if turned:
+            self.steps.seen[:, automaton.FEATURES :] = self._mix(self.bars)
+        self.steps.step()
 
 
-def _log_softmax(logits: Floats) -> Floats:
-    with np.errstate(invalid="ignore"):
-        shifted = logits - logits.max(1, keepdims=True)
-        result: Floats = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return result
+class _Darts:
+    """Numbers from 0 to 1 for each take, from a random stream of its own."""
+
+    BLOCK = 256
+
+    def __init__(self, rng: int, numbers: Iterable[int]) -> None:
+        self._streams = [np.random.default_rng((rng, number)) for number in numbers]
+        self._darts = np.stack([stream.random(self.BLOCK) for stream in self._streams])
+        self._used = np.zeros(len(self._streams), np.int64)
+        self._steps = 0
+
+    def ready(self) -> tuple[NDArray[np.float64], Ids]:
+        """Return darts (B, N) and how many of each row are used; asked once before each choice."""
+        if self._steps == self.BLOCK:
+            for row, stream in enumerate(self._streams):
+                left = self._darts[row, self._used[row] :]
+                self._darts[row] = np.concatenate((left, stream.random(self._used[row])))
+            self._used[:] = self._steps = 0
+        self._steps += 1
+        return self._darts, self._used
+
+
+def _padded(sequences: Sequence[Ids], filling: int) -> Ids:
+    """Return sequences as rows (B, longest), filled up."""
+    rows = np.full((len(sequences), max(map(len, sequences))), filling)
+    for row, sequence in zip(rows, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return rows
 
 
 def _trimmed(taken: list[Ids], scored: list[Floats]) -> list[tuple[Ids, Floats]]:

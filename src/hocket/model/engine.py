@@ -1,163 +1,188 @@
-"""Steps the network for a batch of takes from saved weights, in numpy: no torch needed.
+"""Steps the network for a batch of takes, by ONNX Runtime: no torch needed.
 
-Surprising decision: every input of the first LSTM is linear up to its gates, so loading folds the
-embeddings, the sounding pitches, the place and the themes into tables of gate inputs (x, 4H). A step
-is then a few look-ups and one matrix product a layer.
+Surprising decision: a batch has fixed places in memory, bound once. The caller writes the last events
+and what is seen into them, says `step`, and reads the logits; hidden and cell values go back and forth
+between two sets of arrays. So a step costs nothing but the network, and is the same whatever else is
+in the batch.
 """
 
 from __future__ import annotations
 
+import os
+import statistics
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.config import ModelConfig
 from hocket.errors import CheckpointError
 
 Array = NDArray[np.float32]
 
+EVENTS, SEEN, LOGITS = "events", "seen", "logits"
+AFTER = "after."
+"""In front of the name of a state: the same state after the step."""
 
-@dataclass(frozen=True, eq=False, slots=True)
-class EngineState:
-    """Hidden and cell values, each (L, B, H)."""
+ZERO_POINT = 128
+"""What stands for 0 where values are stored in 8 bits."""
 
-    hidden: Array
-    cell: Array
+_TYPES = {"tensor(int64)": np.int64, "tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+_PROBE_STEPS = 12
+_WORTH_A_THREAD = 1.25
+"""A second thread must make steps so much faster: it takes a core from whatever else runs."""
+
+
+class Steps(Protocol):
+    """A batch of sequences that is stepped on, event by event."""
+
+    events: NDArray[np.int64]
+    """(B): to be written, the last event of each sequence."""
+    seen: Array
+    """(B, F + M): to be written, the features of the place it leads to, then the weights of the
+    themes for the next event."""
+    logits: Array
+    """(B, V): to be read after a step."""
+
+    def step(self) -> None:
+        """Take the events in, and write the logits of what may come next."""
 
 
 class Stepper(Protocol):
     """What the sampler asks of a model; a fake one can be scripted in tests."""
 
-    def start(self, batch: int) -> EngineState:
-        """Return the state before the first event of `batch` sequences."""
-
-    def step(
-        self,
-        events: NDArray[np.int64],
-        sounding: NDArray[np.bool_],
-        place: NDArray[np.int64],
-        mix: Array,
-        state: EngineState,
-    ) -> tuple[Array, EngineState]:
-        """Return logits (B, V) and the state after events (B).
-
-        sounding (B, 88) and place (B, 3) as in the grammar's features; mix (B, M).
-        """
+    def start(self, batch: int) -> Steps:
+        """Return `batch` sequences before their first event."""
 
 
 class Engine:
-    """A `Stepper` over weights named as in `model.network`; stepping changes nothing in it."""
+    """A `Stepper` over an ONNX model written by `model.convert`; stepping changes nothing in it."""
 
-    def __init__(self, weights: Mapping[str, Array], config: ModelConfig) -> None:
-        try:
-            _check_shapes(weights, config)
-            self._fold(weights, config)
-        except (KeyError, ValueError, IndexError) as error:
-            raise CheckpointError(f"weights do not fit their config: {error}") from None
-        self._config = config
+    def __init__(
+        self, graph: bytes, arrays: Mapping[str, NDArray[Any]], threads: int | None = None
+    ) -> None:
+        """Take an ONNX graph and its arrays; raises `CheckpointError` if they are none of ours.
 
-    def _fold(self, weights: Mapping[str, Array], config: ModelConfig) -> None:
-        into_gates = weights["lstms.0.weight_ih_l0"].T.astype(np.float32)  # (inputs, 4H)
-        used = 0
-
-        def through(values: Array) -> Array:
-            nonlocal used
-            used += values.shape[1]
-            return values @ into_gates[used - values.shape[1] : used]
-
-        self._events = through(weights["event.weight"])
-        self._sounding = through(weights["sounding.weight"].T) if config.sounding else None
-        self._places = (
-            [through(weights[f"place.{i}.weight"]) for i in range(3)] if config.place else []
-        )
-        self._themes = through(weights["theme.weight"].T) if config.theme else None
-        if used != len(into_gates):
-            raise ValueError(f"{len(into_gates)} inputs stored, {used} expected")
-        layers = range(config.layers)
-        self._recurrent = [
-            np.ascontiguousarray(weights[f"lstms.{n}.weight_hh_l0"].T) for n in layers
-        ]
-        self._inputs = [np.ascontiguousarray(weights[f"lstms.{n}.weight_ih_l0"].T) for n in layers]
-        self._biases = [
-            weights[f"lstms.{n}.bias_ih_l0"] + weights[f"lstms.{n}.bias_hh_l0"] for n in layers
-        ]
-        self._output = np.ascontiguousarray(weights["output.weight"].T)
-        self._output_bias = weights["output.bias"]
-
-    def start(self, batch: int) -> EngineState:
-        """Return the zero state of `batch` sequences."""
-        zeros = np.zeros((self._config.layers, batch, self._config.width), np.float32)
-        return EngineState(zeros, zeros)
-
-    def step(
-        self,
-        events: NDArray[np.int64],
-        sounding: NDArray[np.bool_],
-        place: NDArray[np.int64],
-        mix: Array,
-        state: EngineState,
-    ) -> tuple[Array, EngineState]:
-        """Return logits (B, V) and the state after events (B).
-
-        sounding (B, 88) and place (B, 3) as in the grammar's features; mix (B, M).
+        The arrays may be windows onto a file. Without `threads` their number is probed for each size
+        of batch; it changes no bit of a result.
         """
-        gates = self._events[events]
-        if self._sounding is not None:
-            gates = gates + sounding.astype(np.float32) @ self._sounding
-        for i, table in enumerate(self._places):
-            gates = gates + table[place[:, i]]
-        if self._themes is not None:
-            gates = gates + mix @ self._themes
-        hidden, cell = np.empty_like(state.hidden), np.empty_like(state.cell)
-        for layer in range(self._config.layers):
-            if layer:
-                gates = hidden[layer - 1] @ self._inputs[layer]
-            gates = gates + state.hidden[layer] @ self._recurrent[layer] + self._biases[layer]
-            enter, forget, candidate, leave = np.split(gates, 4, axis=1)
-            cell[layer] = _sigmoid(forget) * state.cell[layer] + _sigmoid(enter) * np.tanh(
-                candidate
+        self._graph, self._arrays = graph, arrays
+        self._threads = threads
+        self._sessions: dict[int, Any] = {}
+        self._chosen: dict[int, int] = {}
+        self._inputs = {i.name: i for i in self._session(1).get_inputs()}
+        outputs = {o.name: o for o in self._session(1).get_outputs()}
+        states = self._inputs.keys() - {EVENTS, SEEN}
+        if (
+            not {EVENTS, SEEN} <= self._inputs.keys()
+            or outputs.keys() != {LOGITS} | {AFTER + state for state in states}
+            or any(i.type not in _TYPES for i in self._inputs.values())
+            or any(not isinstance(v.shape[-1], int) for n, v in self._inputs.items() if n != EVENTS)
+            or not isinstance(outputs[LOGITS].shape[-1], int)
+        ):
+            raise CheckpointError("an ONNX file, but no model of hocket's; learn again")
+        self.vocabulary: int = outputs[LOGITS].shape[-1]
+        """V, the number of events that the model knows."""
+        self.sees: int = self._inputs[SEEN].shape[-1]
+        """F + M, the numbers it sees beside the event."""
+
+    def start(self, batch: int) -> BoundSteps:
+        """Return `batch` sequences before their first event, in their zero state."""
+        if batch not in self._chosen:
+            self._chosen[batch] = self._threads or self._probed(batch)
+        return self._bound(batch, self._chosen[batch])
+
+    def _bound(self, batch: int, threads: int) -> BoundSteps:
+        arrays = {
+            name: np.zeros((batch, *value.shape[1:]), _TYPES[value.type])
+            for name, value in self._inputs.items()
+        }
+        logits = np.zeros((batch, self.vocabulary), np.float32)
+        return BoundSteps(self._session(threads), arrays, logits)
+
+    def _session(self, threads: int) -> Any:
+        if threads not in self._sessions:
+            # Here, not above: loading it takes time that reading a file should not.
+            import onnxruntime as ort
+
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = threads
+            options.inter_op_num_threads = 1
+            options.log_severity_level = 4
+            options.add_external_initializers(
+                list(self._arrays),
+                [ort.OrtValue.ortvalue_from_numpy(array) for array in self._arrays.values()],
             )
-            hidden[layer] = _sigmoid(leave) * np.tanh(cell[layer])
-        return hidden[-1] @ self._output + self._output_bias, EngineState(hidden, cell)
+            try:
+                self._sessions[threads] = ort.InferenceSession(
+                    self._graph, options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:  # ONNX Runtime has no exception of its own to catch
+                reason = str(error).splitlines()[0][:300]
+                raise CheckpointError(f"the engine cannot be used: {reason}; learn again") from None
+        return self._sessions[threads]
+
+    def _probed(self, batch: int) -> int:
+        """Return how many threads pay for this batch now: two sets of steps, in turn."""
+        cores = os.cpu_count() or 1
+        if cores == 1:
+            return 1
+        tried = {threads: self._bound(batch, threads) for threads in (1, 2)}
+        seconds: dict[int, list[float]] = {1: [], 2: []}
+        for _ in range(_PROBE_STEPS):
+            for threads, steps in tried.items():
+                began = time.perf_counter()
+                steps.step()
+                seconds[threads].append(time.perf_counter() - began)
+        one, two = (statistics.median(seconds[threads]) for threads in (1, 2))
+        return 2 if one > _WORTH_A_THREAD * two else 1
 
 
-def _sigmoid(x: Array) -> Array:
-    half: Array = np.tanh(np.float32(0.5) * x)
-    return np.float32(0.5) * (half + np.float32(1))
+class BoundSteps:
+    """`Steps` of an `Engine`, over arrays that its session reads from and writes to."""
 
+    def __init__(self, session: Any, arrays: dict[str, NDArray[Any]], logits: Array) -> None:
+        self.events: NDArray[np.int64] = arrays.pop(EVENTS)
+        self.seen: Array = arrays.pop(SEEN)
+        self.logits = logits
+        self._states = (arrays, {name: np.zeros_like(array) for name, array in arrays.items()})
+        for name, array in arrays.items():
+            array[:] = ZERO_POINT if array.dtype == np.uint8 else 0
+            self._states[1][name][:] = array
+        self._run = session.run_with_iobinding
+        self._bindings = [self._binding(session, *pair) for pair in (self._states, self._swapped())]
+        self._turn = 0
 
-def _check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
-    """Raise `ValueError` where an array is missing, left over or of another shape than it should be.
+    def step(self) -> None:
+        """Take the events in, and write the logits of what may come next."""
+        self._run(self._bindings[self._turn])
+        self._turn = 1 - self._turn
 
-    A size that no setting says has a name, and must be the same wherever the name stands.
-    """
-    width, gates = config.width, 4 * config.width
-    expected: dict[str, tuple[int | str, ...]] = {
-        "event.weight": ("events", config.embedding),
-        "output.weight": ("events", width),
-        "output.bias": ("events",),
-    }
-    if config.sounding:
-        expected["sounding.weight"] = ("sounding", "pitches")
-    if config.place:
-        expected |= {f"place.{i}.weight": (f"choices {i}", "place") for i in range(3)}
-    if config.theme:
-        expected["theme.weight"] = ("theme", "themes")
-    for layer in range(config.layers):
-        expected[f"lstms.{layer}.weight_ih_l0"] = (gates, width if layer else "inputs")
-        expected[f"lstms.{layer}.weight_hh_l0"] = (gates, width)
-        expected[f"lstms.{layer}.bias_ih_l0"] = expected[f"lstms.{layer}.bias_hh_l0"] = (gates,)
-    if odd := sorted(expected.keys() ^ weights.keys()):
-        raise ValueError(f"{odd[0]} is {'missing' if odd[0] in expected else 'left over'}")
-    sizes: dict[int | str, int] = {}
-    for name, wanted in expected.items():
-        shape = weights[name].shape
-        fits = len(shape) == len(wanted) and all(
-            size == (want if isinstance(want, int) else sizes.setdefault(want, size))
-            for want, size in zip(wanted, shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(f"{name} has the shape {shape}")
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What the network remembers, by name: a copy, to be given back later."""
+        return {name: array.copy() for name, array in self._states[self._turn].items()}
+
+    @state.setter
+    def state(self, values: dict[str, NDArray[Any]]) -> None:
+        for name, array in self._states[self._turn].items():
+            array[:] = values[name]
+
+    def _swapped(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        return self._states[1], self._states[0]
+
+    def _binding(
+        self, session: Any, before: dict[str, NDArray[Any]], after: dict[str, NDArray[Any]]
+    ) -> Any:
+        binding = session.io_binding()
+        given: dict[str, NDArray[Any]] = {EVENTS: self.events, SEEN: self.seen, **before}
+        for name, array in given.items():
+            binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for name, array in after.items():
+            binding.bind_output(
+                AFTER + name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data
+            )
+        logits = self.logits
+        binding.bind_output(LOGITS, "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+        return binding

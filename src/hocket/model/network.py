@@ -7,12 +7,11 @@ so that the engine can fold them into tables. Softmax is left to the loss and to
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from hocket.config import ModelConfig
+from hocket.model.sizes import InputSizes
 
 SOUNDING_SIZE = 48
 PLACE_SIZE = 16
@@ -20,15 +19,6 @@ THEME_SIZE = 32
 
 LstmState = list[tuple[Tensor, Tensor]]
 """A (hidden, cell) pair for each layer, each (1, B, H)."""
-
-
-class InputSizes(NamedTuple):
-    """How many events, pitches and themes there are, and how many values each part of the place."""
-
-    events: int
-    pitches: int
-    places: tuple[int, ...]
-    themes: int
 
 
 class Network(nn.Module):

@@ -1,7 +1,9 @@
-"""Weights on disk: a safetensors file beside a TOML that says what network they are for.
+"""Weights on disk: a safetensors file, the engine made of it, and a TOML that says what they are for.
 
-`weights.safetensors` and `weights.toml` (model config, vocabulary fingerprint, themes, how they were
-learned, and the digest of the safetensors file) belong together; a pair that does not fit is refused.
+`weights.safetensors` (for learning on), `engine.onnx` with `engine.safetensors` (for writing takes) and
+`weights.toml` (model config, vocabulary fingerprint, themes, how they were learned and converted, and
+the digests of the other files) belong together; what does not fit is refused. Arrays are windows onto
+the files: nothing is read before it is used, but for the digests.
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ from numpy.typing import NDArray
 
 from hocket.config import ModelConfig, from_dict, to_dict
 from hocket.errors import CheckpointError, ConfigError
+from hocket.model import mapped
+from hocket.model.checking import Conversion
+from hocket.model.convert import ARRAYS_FILE, GRAPH_FILE, Model
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "weights.toml"
-FILES = (WEIGHTS_FILE, CARD_FILE)
+FILES = (WEIGHTS_FILE, GRAPH_FILE, ARRAYS_FILE, CARD_FILE)
 
 
 @dataclass(frozen=True)
@@ -46,63 +51,74 @@ class Weights:
     themes: tuple[str, ...]
     """Titles of the M themes, in the order of the mix."""
     learned: Learned
+    engine: Model
+    """What takes are written with."""
+    conversion: Conversion
     fingerprint: str = ""
     """Sixteen hex digits of the file's sha256."""
 
 
 def fingerprint(arrays: Mapping[str, NDArray[np.float32]]) -> str:
     """Return sixteen hex digits of the sha256 of the arrays as they are saved."""
-    from safetensors.numpy import save
-
-    return hashlib.sha256(save(dict(sorted(arrays.items())))).hexdigest()[:16]
+    return hashlib.sha256(mapped.saved(arrays)).hexdigest()[:16]
 
 
-def to_bytes(weights: Weights) -> tuple[bytes, bytes]:
-    """Return the safetensors file and its TOML card."""
+def to_files(weights: Weights) -> dict[str, bytes]:
+    """Return the content of each file by name, the TOML card last."""
+    data = {
+        WEIGHTS_FILE: mapped.saved(weights.arrays),
+        GRAPH_FILE: weights.engine.graph,
+        ARRAYS_FILE: bytes(weights.engine.arrays),
+    }
+    return data | {CARD_FILE: _card(weights, data)}
+
+
+def _card(weights: Weights, data: Mapping[str, bytes]) -> bytes:
     import tomli_w
-    from safetensors.numpy import save
 
-    data = save(dict(sorted(weights.arrays.items())))
     card: dict[str, Any] = {
         "vocab": weights.vocab_fingerprint,
-        "sha256": hashlib.sha256(data).hexdigest(),
         "themes": list(weights.themes),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in data.items()},
         "model": to_dict(weights.model),
         "learned": {k: v for k, v in asdict(weights.learned).items() if v is not None},
+        "engine": asdict(weights.conversion) | {"exact": list(weights.conversion.exact)},
     }
-    return data, tomli_w.dumps(card).encode()
+    return tomli_w.dumps(card).encode()
 
 
 def load(folder: Path, vocab_fingerprint: str) -> Weights:
     """Load the weights of a run folder; raises `CheckpointError` if anything does not fit."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as load_arrays
-
     file, card_file = folder / WEIGHTS_FILE, folder / CARD_FILE
     try:
-        data, card = file.read_bytes(), tomllib.loads(card_file.read_text(encoding="utf-8"))
+        card = tomllib.loads(card_file.read_text(encoding="utf-8"))
+        data = {name: mapped.map_file(folder / name) for name in FILES if name != CARD_FILE}
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in data.items()}
         model = from_dict(ModelConfig, card["model"], str(card_file))
-        arrays = load_arrays(data)
-        digest = hashlib.sha256(data).hexdigest()
+        arrays = mapped.arrays_in(data[WEIGHTS_FILE])
+        how = card["engine"]
         loaded = Weights(
             arrays,
             model,
             card["vocab"],
             tuple(card["themes"]),
             _learned(card["learned"]),
-            digest[:16],
+            Model(bytes(data[GRAPH_FILE]), data[ARRAYS_FILE]),
+            Conversion(tuple(how["exact"]), float(how["nats"]), float(how["nats_int8"])),
+            digests[WEIGHTS_FILE][:16],
         )
-        expected = card["sha256"]
+        expected = dict(card["sha256"])
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{error.filename}: not there; learn first with `hocket fuse A.mid B.mid -o {folder}`"
         ) from None
-    except (OSError, KeyError, TypeError, ValueError, SafetensorError, ConfigError) as error:
+    except (OSError, KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"{folder}: weights cannot be read: {error}; learn again") from None
-    if digest != expected:
-        raise CheckpointError(
-            f"{file}: torn or changed (its sha256 is not the card's); learn again"
-        )
+    for name, digest in digests.items():
+        if digest != expected.get(name):
+            raise CheckpointError(
+                f"{folder / name}: torn or changed (its sha256 is not the card's); learn again"
+            )
     if loaded.vocab_fingerprint != vocab_fingerprint:
         raise CheckpointError(
             f"{file}: made with another vocabulary ({loaded.vocab_fingerprint}, now "

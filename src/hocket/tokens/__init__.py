@@ -1,5 +1,6 @@
 """Pieces to ids and back: vocabulary, grammar and events."""
 
+from hocket.tokens.automaton import FEATURES, PLACE_SIZES
 from hocket.tokens.events import decode, encode, simplify, text, waiting, waits
 from hocket.tokens.grammar import Features, Grammar, NoteGrammar, State
 from hocket.tokens.vocab import VOCAB, Vocab
@@ -8,7 +9,9 @@ GRAMMAR = NoteGrammar()
 """The grammar in use."""
 
 __all__ = [
+    "FEATURES",
     "GRAMMAR",
+    "PLACE_SIZES",
     "VOCAB",
     "Features",
     "Grammar",

@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 
 from hocket.errors import TokenError
 from hocket.music import Meter, Note, Piece
-from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, METERS, PITCHES, VOCAB
-
-MAX_POLYPHONY = 20
+from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, MAX_POLYPHONY, METERS, PITCHES, VOCAB
 
 _OFF = VOCAB.families["NOTE_OFF"]
 _ON = VOCAB.families["NOTE_ON"]

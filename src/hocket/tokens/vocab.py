@@ -69,6 +69,9 @@ PITCHES = range(21, 109)
 LONGEST_STEP = 48
 """The longest `DUR`, in ticks; a longer gap is a chain of these and one remainder."""
 
+MAX_POLYPHONY = 20
+"""The most notes that may sound at once."""
+
 METERS: tuple[tuple[int, int], ...] = (
     *((n, 2) for n in range(1, 5)),
     *((n, 4) for n in range(1, 13)),

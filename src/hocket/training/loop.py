@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from hocket.config import RunConfig, dumps
 from hocket.corpus import Batch, Corpus, held_out_batch, training_batch
 from hocket.corpus.batches import IGNORED
-from hocket.model.network import InputSizes, LstmState, Network
+from hocket.model.network import LstmState, Network
+from hocket.model.sizes import InputSizes
 from hocket.tokens.grammar import PLACE_SIZES
 from hocket.tokens.vocab import PITCHES
 from hocket.training.checkpoint import Checkpoint, Look, Position

@@ -1,0 +1,90 @@
+"""The compiled loop between two steps of the model: from its logits to what it sees next.
+
+Surprising decision: all that stands around the model is one call. A step of the model sweeps the
+processor's caches, so each further call from Python costs many times what it costs when repeated.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.compiled import compiled
+from hocket.generation.choosing import draw, weigh
+from hocket.generation.pressing import press, remember
+from hocket.generation.rules import Rules
+from hocket.tokens.automaton import PHASE, Phase, allow_one, observe
+from hocket.tokens.vocab import VOCAB
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+_ENDED = int(Phase.ENDED)
+_END = VOCAB.id("END")
+
+
+class Knobs(NamedTuple):
+    """How events are drawn; see `choosing`."""
+
+    temperature: np.float32
+    top_p: float
+    min_p: float
+    top_k: int
+
+
+@compiled
+def go_on(
+    step: int,
+    forced: Ids,
+    knobs: Knobs,
+    rules: Rules,
+    table: Ids,
+    struck: Floats,
+    logits: Floats,
+    darts: NDArray[np.float64],
+    used: Ids,
+    events: Ids,
+    scores: Floats,
+    seen: Floats,
+    bars: Ids,
+) -> tuple[bool, bool]:
+    """Choose the event of each take at a step, and move on to what the model sees after it.
+
+    `forced` (B, openings) are events not to be chosen, -1 where they may be; a take that is done gets
+    END. Read: logits (B, V), and darts (B, N), numbers from 0 to 1 of which `used` (B) are spent.
+    Written: events (B), their log-probabilities for the model in `scores` (B), and what `observe`
+    writes; also returns what that does.
+    """
+    mask = np.empty(logits.shape[1], np.bool_)
+    weights = np.empty(logits.shape[1], np.float32)
+    scratch = np.empty(logits.shape[1], np.float32)
+    for b in range(len(table)):
+        remember(events[b], struck[b])
+        if table[b, PHASE] == _ENDED:
+            events[b], scores[b] = _END, 0
+            continue
+        allow_one(table[b], mask)
+        norm = weigh(logits[b], mask, knobs.temperature, weights, scratch)
+        event = forced[b, step] if step < forced.shape[1] else -1
+        if event < 0:
+            press(table[b], rules, struck[b], weights)
+            event = draw(weights, darts[b, used[b]], knobs.top_p, knobs.min_p, knobs.top_k, scratch)
+            used[b] += 1
+        events[b], scores[b] = event, min(logits[b, event] - norm, np.float32(0))
+    return observe(table, events, seen, bars)
+
+
+@compiled
+def score(table: Ids, logits: Floats, events: Ids, scores: Floats) -> None:
+    """Write the log-probabilities (B) that logits (B, V) give to events (B)."""
+    mask = np.empty(logits.shape[1], np.bool_)
+    weights = np.empty(logits.shape[1], np.float32)
+    for b in range(len(table)):
+        if table[b, PHASE] == _ENDED:
+            scores[b] = 0
+        else:
+            allow_one(table[b], mask)
+            norm = weigh(logits[b], mask, np.float32(1), weights, weights)
+            scores[b] = min(logits[b, events[b]] - norm, np.float32(0))

@@ -1,0 +1,101 @@
+"""Is a converted model still the network? Both are heard on real sequences.
+
+In float32 an engine must say what the network says. In int8 it may lose at most half a percent in nats
+per note; where it loses more, its parts go back to float32 one after the other, the most sensitive
+first. Per note and per event the share lost is the same, since the events are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.config import ModelConfig
+from hocket.errors import CheckpointError
+from hocket.model.convert import Model, engine, parts, to_onnx
+from hocket.model.engine import Stepper
+from hocket.model.sizes import InputSizes
+
+MOST_LOST = 0.005
+"""The share of nats that int8 may cost."""
+TOLERANCE = 1e-4
+"""How far a logit of the engine in float32 may be from the network's."""
+
+
+class Heard(NamedTuple):
+    """A real sequence: events int64 (T), and what is seen after each, float32 (T, F + M)."""
+
+    events: NDArray[np.int64]
+    seen: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a model was converted."""
+
+    exact: tuple[str, ...]
+    """The parts that stayed in float32."""
+    nats: float
+    """Nats per event on the sequences in float32."""
+    nats_int8: float
+    """The same as converted."""
+
+
+def said(model: Stepper, heard: Heard) -> NDArray[np.float32]:
+    """Return the logits (T, V) after each event of a sequence."""
+    steps = model.start(1)
+    logits = np.empty((len(heard.events), steps.logits.shape[1]), np.float32)
+    for t, event in enumerate(heard.events):
+        steps.events[:] = event
+        steps.seen[:] = heard.seen[t]
+        steps.step()
+        logits[t] = steps.logits[0]
+    return logits
+
+
+def nats(logits: Sequence[NDArray[np.float32]], heard: Sequence[Heard]) -> float:
+    """Return the mean of what the next events cost, in nats per event."""
+    total = count = 0.0
+    for rows, sequence in zip(logits, heard, strict=True):
+        before, following = rows[:-1].astype(np.float64), sequence.events[1:]
+        most = before.max(1)
+        norms = most + np.log(np.exp(before - most[:, None]).sum(1))
+        total += float((norms - before[np.arange(len(following)), following]).sum())
+        count += len(following)
+    return total / max(count, 1)
+
+
+def converted(
+    weights: Mapping[str, NDArray[np.float32]],
+    config: ModelConfig,
+    sizes: InputSizes,
+    heard: Sequence[Heard],
+    expected: Sequence[NDArray[np.float32]] | None = None,
+) -> tuple[Model, Conversion]:
+    """Return the model in int8, as far as it loses no more than `MOST_LOST`, and what it loses.
+
+    `expected` are the network's own logits on the sequences; raises `CheckpointError` where the
+    engine in float32 says otherwise.
+    """
+    whole = engine(to_onnx(weights, config, sizes, parts(config)), threads=1)
+    truth = [said(whole, sequence) for sequence in heard]
+    for rows, wanted in zip(truth, expected or (), strict=False):
+        furthest = float(np.abs(rows - wanted).max())
+        if not furthest <= TOLERANCE:
+            raise CheckpointError(
+                f"the engine is {furthest:.2g} away from the network it was made of, more than "
+                f"{TOLERANCE}; please report this, and use --device cpu"
+            )
+    goal = nats(truth, heard)
+    for count in range(len(parts(config)) + 1):
+        exact = parts(config)[:count]
+        model = to_onnx(weights, config, sizes, exact)
+        tried = engine(model, threads=1)
+        lost = nats([said(tried, sequence) for sequence in heard], heard)
+        if lost <= goal * (1 + MOST_LOST):
+            break
+    return model, Conversion(exact, goal, lost)

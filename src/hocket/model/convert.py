@@ -1,0 +1,291 @@
+"""Weights to an ONNX graph of one step, in float32 or with whole numbers of 8 bits; needs no torch.
+
+All inputs of the first LSTM are linear up to its gates, so they are folded: the event becomes a row of
+a table, the rest (sounding pitches, place, themes) rows beside those of the hidden values. Surprising
+decision: in int8 the scale of what flows is fixed, since hidden values lie in -1 to 1 and the inputs in
+0 to 1. So a row says the same alone and in a batch, which a scale found on the fly would not promise.
+Weights keep to -63..63: processors before VNNI add two products in 16 bits, and more would overflow.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.config import ModelConfig
+from hocket.errors import CheckpointError
+from hocket.model import mapped
+from hocket.model.engine import AFTER, EVENTS, LOGITS, SEEN, ZERO_POINT, Engine
+from hocket.model.sizes import InputSizes
+
+Array = NDArray[np.float32]
+
+WEIGHT_STEPS = 63
+VALUE_STEPS = 127
+GRAPH_FILE, ARRAYS_FILE = "engine.onnx", "engine.safetensors"
+OPSET, CONTRIB, IR_VERSION = 17, "com.microsoft", 9
+
+
+class Model(NamedTuple):
+    """An ONNX graph, and the safetensors file in which its arrays lie under the same names."""
+
+    graph: bytes
+    arrays: bytes | mmap.mmap
+
+
+def parts(config: ModelConfig) -> tuple[str, ...]:
+    """Return the parts of a network that may be kept in float32, the most sensitive first."""
+    return ("output", *(f"lstm.{layer}" for layer in range(config.layers)))
+
+
+def to_onnx(
+    weights: Mapping[str, Array],
+    config: ModelConfig,
+    sizes: InputSizes,
+    exact: Collection[str],
+    file: str = ARRAYS_FILE,
+) -> Model:
+    """Return the model of a step, with the parts named in `exact` in float32, the others in int8.
+
+    `weights` are named as in `model.network`; `file` is the name under which the arrays will lie.
+    Raises `CheckpointError` where the weights do not fit their config.
+    """
+    try:
+        _check_shapes(weights, config)
+        table, beside = _folded(weights, config, sizes)
+        if table.shape[0] != sizes.events or beside.shape[0] != sizes.seen:
+            raise ValueError(f"{len(table)} events and {len(beside)} inputs, not {sizes}")
+        return _Graph(config, exact).built(weights, table, beside, file)
+    except (KeyError, ValueError, IndexError) as error:
+        raise CheckpointError(f"weights do not fit their config: {error}") from None
+
+
+def engine(model: Model, threads: int | None = None) -> Engine:
+    """Return an engine of a model that lies in memory."""
+    return Engine(model.graph, mapped.arrays_in(model.arrays), threads)
+
+
+class _Graph:
+    """The nodes and arrays of a graph, while it is built."""
+
+    def __init__(self, config: ModelConfig, exact: Collection[str]) -> None:
+        self._config, self._exact = config, exact
+        self._nodes: list[Any] = []
+        self._small: list[Any] = []
+        self._arrays: dict[str, NDArray[Any]] = {}
+
+    def built(self, weights: Mapping[str, Array], table: Array, beside: Array, file: str) -> Model:
+        """Return the graph; `table` (V, 4H) and `beside` (F + M, 4H) are what inputs give the gates."""
+        from onnx import TensorProto, helper
+
+        config, width = self._config, self._config.width
+        order = _gates_apart(width)
+        self._constant("step", np.array(1 / VALUE_STEPS, np.float32))
+        self._constant("zero", np.array(ZERO_POINT, np.uint8))
+        self._constant("gates", np.array([3 * width, width]))
+        self._constant("each", np.array([width] * 3))
+        self._arrays["events.table"] = np.ascontiguousarray(table[:, order])
+        row = self._node("Gather", ["events.table", EVENTS], "event")
+        below, states = SEEN, []
+        for layer in range(config.layers):
+            part = f"lstm.{layer}"
+            before = weights[f"lstms.{layer}.weight_hh_l0"].T
+            if layer == 0:
+                matrix, bias = np.concatenate((before, beside)), None
+                seen = below if part in self._exact else self._quantised(SEEN)
+                inputs = [f"hidden.{layer}", seen]
+            else:
+                matrix = np.concatenate((before, weights[f"lstms.{layer}.weight_ih_l0"].T))
+                bias = _bias(weights, layer)
+                inputs = [f"hidden.{layer}", below if part in self._exact else f"{below}.q"]
+            order = _gates_apart(width)
+            joined = self._node("Concat", inputs, f"{part}.in", axis=1)
+            gates = self._product(
+                joined, matrix[:, order], None if bias is None else bias[order], part
+            )
+            if layer == 0:
+                gates = self._node("Add", [gates, row], f"{part}.gates")
+            below = self._cell(gates, layer)
+            whole = self._quantised(below)
+            kind = TensorProto.FLOAT if part in self._exact else TensorProto.UINT8
+            states += [(f"hidden.{layer}", kind), (f"cell.{layer}", TensorProto.FLOAT)]
+            after = below if part in self._exact else whole
+            self._node("Identity", [after], f"{AFTER}hidden.{layer}")
+        last = below if "output" in self._exact else f"{below}.q"
+        said = self._product(last, weights["output.weight"].T, weights["output.bias"], "output")
+        self._node("Identity", [said], LOGITS)
+
+        stored = mapped.saved(self._arrays)
+
+        def value(name: str, kind: int, *shape: int) -> Any:
+            return helper.make_tensor_value_info(name, kind, ["batch", *shape])
+
+        graph = helper.make_graph(
+            self._nodes,
+            "step",
+            [
+                value(EVENTS, TensorProto.INT64),
+                value(SEEN, TensorProto.FLOAT, len(beside)),
+                *(value(name, kind, width) for name, kind in states),
+            ],
+            [
+                value(LOGITS, TensorProto.FLOAT, len(table)),
+                *(value(AFTER + name, kind, width) for name, kind in states),
+            ],
+            self._small + _elsewhere(self._arrays, stored, file),
+        )
+        model = helper.make_model(
+            graph,
+            producer_name="hocket",
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)],
+            ir_version=IR_VERSION,
+        )
+        return Model(model.SerializeToString(deterministic=True), stored)
+
+    def _cell(self, gates: str, layer: int) -> str:
+        """Add an LSTM cell; its gates are enter, forget, leave (one sigmoid) and candidate."""
+        name = f"lstm.{layer}"
+        open_, candidate = f"{name}.open", f"{name}.candidate"
+        self._node("Split", [gates, "gates"], open_, candidate, axis=1)
+        self._node("Sigmoid", [open_], f"{open_}.s")
+        enter, forget, leave = (f"{name}.{gate}" for gate in ("enter", "forget", "leave"))
+        self._node("Split", [f"{open_}.s", "each"], enter, forget, leave, axis=1)
+        kept = self._node("Mul", [forget, f"cell.{layer}"], f"{name}.kept")
+        new = self._node("Tanh", [candidate], f"{name}.tanh")
+        new = self._node("Mul", [enter, new], f"{name}.new")
+        cell = self._node("Add", [kept, new], f"{AFTER}cell.{layer}")
+        shown = self._node("Tanh", [cell], f"{name}.shown")
+        return self._node("Mul", [leave, shown], f"{name}.hidden")
+
+    def _product(self, values: str, matrix: Array, bias: Array | None, part: str) -> str:
+        """Add a product with a matrix (K, N), in float32 or in int8 with a scale for each column."""
+        exact = part in self._exact
+        stored = np.ascontiguousarray(matrix, np.float32)
+        inputs = [values, f"{part}.matrix"]
+        if not exact:
+            scale = np.maximum(np.abs(stored).max(0), 1e-9) / WEIGHT_STEPS
+            stored = np.round(stored / scale).astype(np.int8)
+            self._arrays[f"{part}.scale"] = scale.astype(np.float32)
+            inputs += ["step", f"{part}.scale", "zero", ""]
+        self._arrays[f"{part}.matrix"] = stored
+        if bias is not None:
+            self._arrays[f"{part}.bias"] = np.ascontiguousarray(bias, np.float32)
+            inputs.append(f"{part}.bias")
+        if not exact:
+            return self._node("MatMulIntegerToFloat", inputs, f"{part}.out", domain=CONTRIB)
+        return self._node("MatMul" if bias is None else "Gemm", inputs, f"{part}.out")
+
+    def _quantised(self, values: str) -> str:
+        return self._node("QuantizeLinear", [values, "step", "zero"], f"{values}.q")
+
+    def _node(
+        self, kind: str, inputs: list[str], out: str, *more: str, domain: str = "", **how: Any
+    ) -> str:
+        """Add a node with one output, or `more`; returns the name of the first."""
+        from onnx import helper
+
+        self._nodes.append(helper.make_node(kind, inputs, [out, *more], domain=domain, **how))
+        return out
+
+    def _constant(self, name: str, value: NDArray[Any]) -> None:
+        from onnx import numpy_helper
+
+        self._small.append(numpy_helper.from_array(value, name))
+
+
+def _elsewhere(arrays: Mapping[str, NDArray[Any]], stored: bytes, file: str) -> list[Any]:
+    """Return the arrays as ONNX names them when they lie in a safetensors file."""
+    from onnx import TensorProto, helper
+
+    tensors = []
+    for name, (offset, length) in mapped.places(stored).items():
+        array = arrays[name]
+        tensor = TensorProto(
+            name=name,
+            data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
+            dims=array.shape,
+            data_location=TensorProto.EXTERNAL,
+        )
+        for key, value in (("location", file), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+        tensors.append(tensor)
+    return tensors
+
+
+def _folded(
+    weights: Mapping[str, Array], config: ModelConfig, sizes: InputSizes
+) -> tuple[Array, Array]:
+    """Return what each event gives the first gates, (V, 4H), and each other input, (F + M, 4H)."""
+    into_gates = weights["lstms.0.weight_ih_l0"].T.astype(np.float32)  # (inputs, 4H)
+    used = 0
+
+    def through(values: Array) -> Array:
+        nonlocal used
+        used += values.shape[1]
+        return np.asarray(values @ into_gates[used - values.shape[1] : used], np.float32)
+
+    def unseen(count: int) -> Array:
+        return np.zeros((count, into_gates.shape[1]), np.float32)
+
+    table = through(weights["event.weight"]) + _bias(weights, 0)
+    pitches, places, themes = sizes.pitches, sizes.places, sizes.themes
+    beside = [
+        through(weights["sounding.weight"].T) if config.sounding else unseen(pitches),
+        *(
+            through(weights[f"place.{i}.weight"]) if config.place else unseen(count)
+            for i, count in enumerate(places)
+        ),
+        through(weights["theme.weight"].T) if config.theme else unseen(themes),
+    ]
+    if used != len(into_gates):
+        raise ValueError(f"{len(into_gates)} inputs stored, {used} expected")
+    return table, np.concatenate(beside)
+
+
+def _bias(weights: Mapping[str, Array], layer: int) -> Array:
+    total: Array = weights[f"lstms.{layer}.bias_ih_l0"] + weights[f"lstms.{layer}.bias_hh_l0"]
+    return total
+
+
+def _gates_apart(width: int) -> NDArray[np.int64]:
+    """Return the order enter, forget, leave, candidate of columns that stand as torch has them."""
+    enter, forget, candidate, leave = np.arange(4 * width).reshape(4, width)
+    return np.concatenate((enter, forget, leave, candidate))
+
+
+def _check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
+    """Raise `ValueError` where an array is missing, left over or of another shape than it should be.
+
+    A size that no setting says has a name, and must be the same wherever the name stands.
+    """
+    width, gates = config.width, 4 * config.width
+    expected: dict[str, tuple[int | str, ...]] = {
+        "event.weight": ("events", config.embedding),
+        "output.weight": ("events", width),
+        "output.bias": ("events",),
+    }
+    if config.sounding:
+        expected["sounding.weight"] = ("sounding", "pitches")
+    if config.place:
+        expected |= {f"place.{i}.weight": (f"choices {i}", "place") for i in range(3)}
+    if config.theme:
+        expected["theme.weight"] = ("theme", "themes")
+    for layer in range(config.layers):
+        expected[f"lstms.{layer}.weight_ih_l0"] = (gates, width if layer else "inputs")
+        expected[f"lstms.{layer}.weight_hh_l0"] = (gates, width)
+        expected[f"lstms.{layer}.bias_ih_l0"] = expected[f"lstms.{layer}.bias_hh_l0"] = (gates,)
+    if odd := sorted(expected.keys() ^ weights.keys()):
+        raise ValueError(f"{odd[0]} is {'missing' if odd[0] in expected else 'left over'}")
+    sizes: dict[int | str, int] = {}
+    for name, wanted in expected.items():
+        shape = weights[name].shape
+        fits = len(shape) == len(wanted) and all(
+            size == (want if isinstance(want, int) else sizes.setdefault(want, size))
+            for want, size in zip(wanted, shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(f"{name} has the shape {shape}")
