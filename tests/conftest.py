@@ -47,7 +47,9 @@ TINY = RunConfig(
 """Every knob that a test leans on is said here, so that tuned defaults change no test."""
 
 
-SETTLED = ("run.toml", "themes/A.mid", "themes/B.mid", "weights.safetensors", "weights.toml")
+ENGINE = ("engine.onnx", "engine.safetensors")
+LEARNED = ("weights.safetensors", "weights.toml", *ENGINE)
+SETTLED = ("run.toml", "themes/A.mid", "themes/B.mid", *LEARNED)
 TAKES = ("take-01.mid", "take-01.png", "take-02.mid", "take-02.png")
 RESULTS = (*TAKES, *SETTLED, "report.json", "loss.png")
 EVERYTHING = (*RESULTS, "training.safetensors")

@@ -13,17 +13,15 @@ from hypothesis import strategies as st
 from conftest import four_four, three_four
 from fakes import UNIFORM, Fake, after, always
 from hocket.config import GenerationConfig, RunConfig, SeedConfig
-from hocket.generation import compose as composing
 from hocket.generation import mix, rules_for, sample
+from hocket.generation.compose import compose
 from hocket.generation.openings import Recipe, build
-from hocket.generation.rules import EndAtBarLine, Rule, StayInMeter, Weights
+from hocket.generation.pressing import press
+from hocket.generation.rules import Rules, barred
 from hocket.generation.sampler import log_likelihoods
-from hocket.model.engine import EngineState
-from hocket.model.weights import Learned
-from hocket.model.weights import Weights as ModelWeights
 from hocket.music import Key, Meter, Note, Piece
 from hocket.music.pitch import agreeing
-from hocket.tokens import GRAMMAR, VOCAB, State, decode
+from hocket.tokens import GRAMMAR, VOCAB, decode
 from hocket.tokens.grammar import check_walk
 
 V = len(VOCAB)
@@ -184,11 +182,11 @@ def test_top_k_of_one_takes_the_likeliest() -> None:
     for position, event in enumerate(ids[:-1]):
         here = np.array([event])
         state = GRAMMAR.step(state, here)
-        weighed = np.where(GRAMMAR.allowed(state), table[event].astype(np.float32), -np.inf)
-        for rule in rules:
-            weighed = weighed + rule(state, here)
+        allowed = GRAMMAR.allowed(state)[0]
+        weights = np.where(allowed, table[event], -np.inf).astype(np.float32)
+        press(state.table[0], rules, np.zeros(88, np.float32), weights)
         if position + 1 >= len(openings[0]):
-            assert ids[position + 1] == weighed[0].argmax()
+            assert ids[position + 1] == weights.argmax()
 
 
 CHORD = dict(
@@ -210,7 +208,7 @@ def frequencies(config: GenerationConfig) -> list[float]:
     takes = sample(
         always(logits),
         [opening] * DRAWS,
-        [EndAtBarLine(6), StayInMeter()],
+        Rules(end=6, barred=barred(METERS)[None]),
         mix.following([np.ones((1, 1), np.float32)] * DRAWS),
         config,
         rng=3,
@@ -296,31 +294,25 @@ def test_on_step_hears_of_bars() -> None:
 # Rules that quarrel
 
 
-class Excluding:
-    """Excludes all but some events."""
-
-    def __init__(self, *kept: int) -> None:
-        self._kept = kept
-
-    def __call__(self, state: State, last: np.ndarray) -> Weights:
-        weights = np.full((len(state), V), -np.inf, np.float32)
-        weights[:, list(self._kept)] = 0
-        return weights
+def excluding(*kept: int) -> np.ndarray:
+    """Return as a row (V) all but some events."""
+    return ~barred(kept)
 
 
 @pytest.mark.parametrize(
     "quarrel",
     [
-        [Excluding()],
-        [Excluding(VOCAB.id("NOTE_ON 60")), Excluding(VOCAB.id("DUR 24"))],
-        [Excluding(END), Excluding(VOCAB.id("METER 3/4")), Excluding(VOCAB.id("NOTE_OFF 30"))],
+        [excluding()],
+        [excluding(VOCAB.id("NOTE_ON 60")), excluding(VOCAB.id("DUR 24"))],
+        [excluding(END), excluding(VOCAB.id("METER 3/4")), excluding(VOCAB.id("NOTE_OFF 30"))],
     ],
     ids=["all", "two", "three"],
 )
-def test_rules_that_quarrel_never_stop_a_take(quarrel: list[Rule]) -> None:
+def test_rules_that_quarrel_never_stop_a_take(quarrel: list[np.ndarray]) -> None:
     config = replace(PLAIN, bars=4, longest_note=2.0, voices=4)
     openings = openings_of("A:1+B:2-3")
-    rules = [*rules_for(config, None, 96, [four_four()]), *quarrel]
+    rules = rules_for(config, None, 96, [four_four()])
+    rules = rules._replace(barred=np.stack((*rules.barred, *quarrel)))
     ((ids, _),) = sample(
         UNIFORM, openings, rules, mix.following([mix.weights(0.5, 2)[None]]), config, 0
     )
@@ -332,7 +324,8 @@ def test_the_earlier_rule_wins() -> None:
     opening = np.array([VOCAB.id("START"), VOCAB.id("METER 4/4")])
     first, second = VOCAB.id("NOTE_ON 60"), VOCAB.id("NOTE_ON 72")
     for kept, other in ((first, second), (second, first)):
-        rules: list[Rule] = [EndAtBarLine(288), StayInMeter(), Excluding(kept), Excluding(other)]
+        sets = (barred(METERS), excluding(kept), excluding(other))
+        rules = Rules(end=288, barred=np.stack(sets))
         steady = mix.following([np.ones((1, 1), np.float32)])
         ((ids, _),) = sample(UNIFORM, [opening], rules, steady, config, 0)
         assert ids[2] == kept
@@ -377,41 +370,29 @@ def test_likelihoods_hear_the_mix_of_their_bar() -> None:
     ("seed", "sides"),
     [("A:1-2+B:3", "LLH"), ("B:1+A:2-3", "HLL"), ("A:2/B:4", ""), ("B:2/A:4", "")],
 )
-def test_after_an_opening_the_theme_that_began_it_leads(
-    seed: str, sides: str, turns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_an_opening_the_theme_that_began_it_leads(seed: str, sides: str, turns: int) -> None:
     """A model that plays low for A and high for B tells what mix it heard in each bar."""
     heard: dict[int, set[tuple[float, ...]]] = {}
 
-    class Listening(Fake):
-        def step(
-            self,
-            events: np.ndarray,
-            sounding: np.ndarray,
-            place: np.ndarray,
-            mix: np.ndarray,
-            state: EngineState,
-        ) -> tuple[np.ndarray, EngineState]:
-            self.events.append(int(events[0]))
-            bar = ticks_of(np.array(self.events)) // 96
-            heard.setdefault(bar, set()).add(tuple(mix[0].tolist()))
-            return super().step(events, sounding, place, mix, state)
+    events: list[int] = []
 
-        def start(self, batch: int) -> EngineState:
-            self.events: list[int] = []
-            return super().start(batch)
+    def says(last: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        if last[0] == VOCAB.id("START"):
+            events.clear()
+        events.append(int(last[0]))
+        bar = ticks_of(np.array(events)) // 96
+        heard.setdefault(bar, set()).add(tuple(weights[0].tolist()))
+        return np.asarray(weights @ wishes)
 
     wishes = np.zeros((2, V))
     wishes[1, ON.start : ON.start + 40] = wishes[0, ON.start + 40 : ON.stop] = -1e4
-    model = Listening(lambda events, weights: weights @ wishes)
-    monkeypatch.setattr(composing, "Engine", lambda arrays, config: model)
     config = RunConfig(
         opening=SeedConfig(seed=seed),
         generation=replace(PLAIN, takes=1, bars=10, turns=turns, mix=0.5, voices=3),
     )
-    weights = ModelWeights({}, config.model, VOCAB.fingerprint, ("A", "B"), Learned(0, None))
-    (take,) = composing.compose({"A": four_four(), "B": four_four()}, weights, config)
+    (take,) = compose({"A": four_four(), "B": four_four()}, Fake(says), config, weights="abc")
     assert take.seed == seed
+    assert take.weights == "abc"
     alone = {"L": (1.0, 0.0), "H": (0.0, 1.0), "=": (0.5, 0.5)}
     lead, other = ("L", "H") if seed[0] == "A" else ("H", "L")
     later = (lead * 2 + other * 2) * 3 if turns else "=" * 10

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hocket.errors import TokenError
 from hocket.music import Meter, Note, Piece
 from hocket.tokens import GRAMMAR, VOCAB, decode, encode, simplify, text
-from hocket.tokens.events import MAX_POLYPHONY
 from hocket.tokens.grammar import Phase, State, check_walk
+from hocket.tokens.vocab import MAX_POLYPHONY
 
 notes = st.builds(
     Note,

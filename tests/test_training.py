@@ -16,10 +16,11 @@ from hocket.corpus import Corpus, build, held_out_batch
 from hocket.corpus.batches import IGNORED
 from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import mix, sample
-from hocket.generation.rules import EndAtBarLine, StayInMeter
-from hocket.model.engine import Engine
+from hocket.generation.rules import Rules, barred
+from hocket.model import convert
+from hocket.model.sizes import InputSizes
 from hocket.music import Note, Piece
-from hocket.tokens import VOCAB, decode, encode
+from hocket.tokens import PLACE_SIZES, VOCAB, decode, encode
 from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint
 from hocket.training import checkpoint as checkpoints
 from hocket.training.devices import Threads
@@ -139,13 +140,15 @@ def test_a_tiny_model_learns_a_phrase_and_plays_it() -> None:
     )
     end, _, told = learned(build([piece]), config)
     assert told[-1].loss < 0.1 < told[0].loss / 20
-    engine = Engine({name: t.numpy() for name, t in end.best.items()}, config.model)
+    arrays = {name: tensor.numpy() for name, tensor in end.best.items()}
+    sizes = InputSizes(len(VOCAB), 88, PLACE_SIZES, 1)
+    engine = convert.engine(convert.to_onnx(arrays, config.model, sizes, ()))
     bar_line = int(np.flatnonzero(encode(piece) == VOCAB.id(f"DUR {24}"))[3]) + 1
     opening = encode(piece)[:bar_line].astype(np.int64)
     ((ids, log_probs),) = sample(
         engine,
         [opening],
-        [EndAtBarLine(12 * 96), StayInMeter()],
+        Rules(end=12 * 96, barred=barred(VOCAB.families["METER"])[None]),
         mix.following([np.ones(1, np.float32)[None]] * 1),
         GenerationConfig(top_k=1),
         rng=0,

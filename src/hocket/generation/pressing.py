@@ -37,8 +37,6 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
     left = _count(weights, 0, len(weights))
     if rules.end >= 0:
         left = _end_at_bar_line(row, rules.end, weights, left)
-    for r in range(len(rules.barred)):
-        left = _exclude(rules.barred[r], weights, left)
     if rules.longest > 0:
         left = _longest_note(row, rules.longest, weights, left)
     if rules.voices > 0:
@@ -46,6 +44,8 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
     place = (row[TICK] - row[BAR_ORIGIN]) % _QUARTER
     for r in range(len(rules.off_grid)):
         left = _exclude(rules.off_grid[r, place], weights[_DUR : _DUR + _LONGEST], left)
+    for r in range(len(rules.barred)):
+        left = _exclude(rules.barred[r], weights, left)
     pressed = rules.closing if row[TICK] >= rules.last_bar else rules.foreign
     ons = weights[_ON : _ON + _COUNT]
     for p in range(_COUNT):

@@ -30,14 +30,14 @@ class Rules(NamedTuple):
 
     end: int = -1
     """Takes end exactly at this bar line: no step beyond it, then only NOTE_OFFs and END; -1: off."""
-    barred: NDArray[np.bool_] = np.zeros((0, len(VOCAB)), np.bool_)
-    """(R, V): sets of events that are excluded, such as METER: takes keep the opening's metre."""
     longest: int = 0
     """A note that has sounded so long is ended: nothing rings forever; 0: off."""
     voices: int = 0
     """So many notes may sound at once, as hands and themes do; 0: off."""
     off_grid: NDArray[np.bool_] = np.zeros((0, TICKS_PER_QUARTER, LONGEST_STEP), np.bool_)
     """(R, 24, 48): steps that leave a grid, by tick of the quarter: see `grid`."""
+    barred: NDArray[np.bool_] = np.zeros((0, len(VOCAB)), np.bool_)
+    """(R, V): sets of events that are excluded, such as METER: takes keep the opening's metre."""
     foreign: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
     """(88): how strongly the NOTE_ON of each pitch is pressed down."""
     closing: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
@@ -62,10 +62,10 @@ def rules_for(
     places = set().union(*(usual_places(theme) for theme in themes))
     rules = Rules(
         end=end,
-        barred=barred(VOCAB.families["METER"])[None],
         longest=whole_on_both_grids(longest),
         voices=config.voices or max(usual_voices(theme) for theme in themes),
         off_grid=np.stack((grid(HYBRID), grid(places))),
+        barred=barred(VOCAB.families["METER"])[None],
         repetition=np.float32(config.repetition),
     )
     if key is None or not config.key_strength:

@@ -112,13 +112,14 @@ def log_likelihoods(model: Stepper, sequences: Sequence[Ids], mix: Mix) -> list[
     scores = np.zeros(padded.shape, np.float32)
     now = np.zeros(len(sequences), np.float32)
     walk.begin()
+    table, events = walk.state.table, walk.steps.events
     for t in range(1, padded.shape[1]):
-        table, events = walk.state.table, walk.steps.events
+        if t > 1:
+            _, turned = automaton.observe(table, events, walk.steps.seen, walk.bars)
+            walk.step(turned)
         events[:] = padded[:, t]
         score(table, walk.steps.logits, events, now)
         scores[:, t] = now
-        _, turned = automaton.observe(table, events, walk.steps.seen, walk.bars)
-        walk.step(turned)
     return [scores[row, : len(sequence)] for row, sequence in enumerate(sequences)]
 
 

@@ -55,7 +55,7 @@ def to_onnx(
     Raises `CheckpointError` where the weights do not fit their config.
     """
     try:
-        _check_shapes(weights, config)
+        check_shapes(weights, config)
         table, beside = _folded(weights, config, sizes)
         if table.shape[0] != sizes.events or beside.shape[0] != sizes.seen:
             raise ValueError(f"{len(table)} events and {len(beside)} inputs, not {sizes}")
@@ -241,8 +241,6 @@ def _folded(
         ),
         through(weights["theme.weight"].T) if config.theme else unseen(themes),
     ]
-    if used != len(into_gates):
-        raise ValueError(f"{len(into_gates)} inputs stored, {used} expected")
     return table, np.concatenate(beside)
 
 
@@ -257,7 +255,7 @@ def _gates_apart(width: int) -> NDArray[np.int64]:
     return np.concatenate((enter, forget, leave, candidate))
 
 
-def _check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
+def check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
     """Raise `ValueError` where an array is missing, left over or of another shape than it should be.
 
     A size that no setting says has a name, and must be the same wherever the name stands.
@@ -289,3 +287,11 @@ def _check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
         )
         if not fits:
             raise ValueError(f"{name} has the shape {shape}")
+    parts = (
+        config.sounding * ("sounding",),
+        config.place * ("place",) * 3,
+        config.theme * ("theme",),
+    )
+    inputs = config.embedding + sum(sizes[name] for names in parts for name in names)
+    if sizes["inputs"] != inputs:
+        raise ValueError(f"{sizes['inputs']} inputs stored, {inputs} expected")

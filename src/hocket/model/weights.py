@@ -22,7 +22,7 @@ from hocket.config import ModelConfig, from_dict, to_dict
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model import mapped
 from hocket.model.checking import Conversion
-from hocket.model.convert import ARRAYS_FILE, GRAPH_FILE, Model
+from hocket.model.convert import ARRAYS_FILE, GRAPH_FILE, Model, check_shapes
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "weights.toml"
@@ -127,6 +127,10 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
     seen = arrays["theme.weight"].shape[-1] if model.theme and "theme.weight" in arrays else None
     if seen not in (None, len(loaded.themes)) or not all(isinstance(t, str) for t in loaded.themes):
         raise CheckpointError(f"{card_file}: its themes do not fit the weights; learn again")
+    try:
+        check_shapes(arrays, model)
+    except ValueError as error:
+        raise CheckpointError(f"{file}: does not fit its card: {error}; learn again") from None
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise CheckpointError(f"{file}: holds values that are not finite; learn again")
     return loaded
