@@ -164,13 +164,15 @@ def load_weights(folder: Path) -> stored_weights.Weights:
 
 
 def save_takes(folder: Path, run: Run) -> None:
-    """Write each take as MIDI and as a picture, then the report."""
-    from hocket.analysis.pictures import roll_png
+    """Write the takes as MIDI, to be heard at once, then their pictures and the report."""
+    for take in run.takes:
+        write(take.piece, folder / f"{take_name(take.number)}.mid")
+
+    from hocket.analysis.pictures import roll_png  # only now: matplotlib takes its time to load
     from hocket.analysis.provenance import origins
 
     for take in run.takes:
         name = take_name(take.number)
-        write(take.piece, folder / f"{name}.mid")
         picture = roll_png(take.piece, origins(take.piece, named(run.themes)))
         atomic_write(folder / f"{name}.png", picture)
     write_text(
