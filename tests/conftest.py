@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as examples
 
 from hocket import config as settings
 from hocket.config import RunConfig
@@ -17,6 +18,9 @@ from hocket.reporter import Silent
 from hocket.scores import write
 from hocket.tokens import VOCAB
 from hocket.training import Progress
+
+examples.register_profile("hocket", deadline=None)  # a loop is compiled when first called
+examples.load_profile("hocket")
 
 TINY = RunConfig(
     rng=3,
