@@ -6,14 +6,19 @@ and sixteenths in the other both stay what they are. The arithmetic is in intege
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.music.piece import TICKS_PER_QUARTER
+from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Tempo
 
 BINARY_STEP = 3  # ticks: 1/8 of a quarter, a thirty-second note
 TERNARY_STEP = 2  # ticks: 1/12 of a quarter, a thirty-second of a triplet
 SHORTEST = TERNARY_STEP  # ticks: what a note that would vanish is given
+
+_Change = TypeVar("_Change", Meter, Tempo, Key)
 
 # An onset counts as off the grid beyond 1/4 tick, which is 5 ms at 120 bpm.
 _TOLERANCE_DIVISOR = 4
@@ -51,6 +56,12 @@ def snap(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> NDArray[n
 def snap_durations(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> NDArray[np.int64]:
     """Return durations snapped as by `snap`, but never shorter than `SHORTEST`: no note is lost."""
     return np.maximum(snap(ticks, source_ticks_per_quarter), SHORTEST)
+
+
+def snap_changes(changes: Sequence[_Change]) -> list[_Change]:
+    """Return changes of metre, tempo or key with their ticks snapped as by `snap`."""
+    ticks = snap(np.array([change.tick for change in changes], np.int64), TICKS_PER_QUARTER)
+    return [c._replace(tick=int(t)) for c, t in zip(changes, ticks, strict=True)]
 
 
 def off_grid(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> float:

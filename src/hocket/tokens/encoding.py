@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hocket.compiled import compiled
 from hocket.music import DEFAULT_VELOCITY, TICKS_PER_QUARTER, Meter, Piece
 from hocket.music.columns import Columns
-from hocket.music.grid import snap, snap_durations
+from hocket.music.grid import snap, snap_changes, snap_durations
 from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, METERS, PITCHES, VOCAB
 
 MAX_POLYPHONY = 20
@@ -45,15 +45,12 @@ def keepable(columns: Columns) -> Columns:
 
     What is learned is this, of themes and of a corpus alike.
     """
-    frame = columns.frame
-    ticks = snap(np.array([meter.tick for meter in frame.meters], np.int64), TICKS_PER_QUARTER)
-    meters = [m._replace(tick=int(t)) for m, t in zip(frame.meters, ticks, strict=True)]
     said = simplified(
         replace(
             columns,
             start=snap(columns.start, TICKS_PER_QUARTER),
             duration=snap_durations(columns.duration, TICKS_PER_QUARTER),
-            frame=Piece.of((), meters=meters),
+            frame=Piece.of((), meters=snap_changes(columns.frame.meters)),
         )
     )
     # A note that ends where its pitch is struck again may reach from one grid to the other and be a
