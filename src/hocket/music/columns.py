@@ -35,7 +35,8 @@ class Columns:
     def of(cls, piece: Piece) -> Columns:
         """Return the notes of a piece as columns."""
         table = np.array(piece.notes, np.int64).reshape(-1, len(Note._fields))
-        return cls(*np.ascontiguousarray(table.T), replace(piece, notes=()))
+        start, duration, pitch, velocity, part = np.ascontiguousarray(table.T)
+        return cls(start, duration, pitch, velocity, part, replace(piece, notes=()))
 
     def __len__(self) -> int:
         return len(self.start)

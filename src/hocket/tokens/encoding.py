@@ -94,7 +94,7 @@ def _on_the_piano(pitch: _Ints) -> _Ints:
     """Move pitches (N) outside the 88 keys by octaves to the nearest inside."""
     up = -((np.minimum(pitch, _LOWEST) - _LOWEST) // 12)
     down = -((_BEYOND - 1 - np.maximum(pitch, _BEYOND - 1)) // 12)
-    return pitch + 12 * (up - down)
+    return np.asarray(pitch + 12 * (up - down), np.int64)
 
 
 @compiled
