@@ -133,7 +133,7 @@ def _columns(
         bounds = np.cumsum([0, *counts])
         for (track, _), first, last in zip(pitched, bounds, bounds[1:], strict=False):
             own = slice(first, last)
-            duration[own] = pedalled(start[own], duration[own], pitch[own], track.controls)
+            duration[own] = pedalled(start[own], duration[own], pitch[own], track.controls.numpy())
     columns = Columns(
         snap(np.maximum(start - shift, 0), resolution),
         snap_durations(duration, resolution),
