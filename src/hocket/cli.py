@@ -130,21 +130,14 @@ def _prepare_parser(verbs: Any) -> None:
     prepare = verbs.add_parser(
         "prepare",
         help="turn folders of score files into a corpus to learn from",
-        description="Turn all score files below some folders into a corpus of events. Killed and "
-        "started again with the same words it goes on.",
+        description="Turn all score files below folders into a corpus; killed and called again, go on.",
     )
     prepare.set_defaults(run=_prepare)
     prepare.add_argument("folders", nargs="+", metavar="FOLDER", help="where the score files are")
-    prepare.add_argument(
-        "-o", "--out", metavar="CORPUS", required=True, help="folder for the corpus"
-    )
-    prepare.add_argument(
-        "--workers", type=int, metavar="N", help="processes that read (default: one for each core)"
-    )
+    prepare.add_argument("-o", "--out", metavar="CORPUS", required=True, help="folder for it")
+    prepare.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
     prepare.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
-    prepare.add_argument(
-        "--overwrite", action="store_true", help="let it take the place of another corpus"
-    )
+    prepare.add_argument("--overwrite", action="store_true", help="let it replace another corpus")
 
 
 def _fuse(options: argparse.Namespace) -> int:

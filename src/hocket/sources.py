@@ -55,7 +55,7 @@ def learnable(piece: Piece) -> Piece:
 
     if not piece.notes:
         return piece
-    said = keepable(Columns.of(piece)).piece()
+    said = keepable(Columns.of_one_part(piece)).piece()
     saved = Piece.of(
         said.notes,
         meters=said.meters,

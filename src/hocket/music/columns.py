@@ -6,14 +6,15 @@ have one home, and a piece of a thousand notes costs no thousand objects until s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.music.piece import Note, Piece
+from hocket.errors import ScoreError
+from hocket.music.piece import DEFAULT_VELOCITY, Note, Piece
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,10 +34,16 @@ class Columns:
 
     @classmethod
     def of(cls, piece: Piece) -> Columns:
-        """Return the notes of a piece as columns."""
-        table = np.array(piece.notes, np.int64).reshape(-1, len(Note._fields))
-        start, duration, pitch, velocity, part = np.ascontiguousarray(table.T)
+        """Return the notes of a piece as columns; raises `ScoreError` for absurd numbers."""
+        start, duration, pitch, velocity, part = _turned(piece.notes, len(Note._fields))
         return cls(start, duration, pitch, velocity, part, replace(piece, notes=()))
+
+    @classmethod
+    def of_one_part(cls, piece: Piece) -> Columns:
+        """Return only start, duration and pitch of the notes; one part plays all alike."""
+        start, duration, pitch = _turned([note[:3] for note in piece.notes], 3)
+        same = np.full(len(start), DEFAULT_VELOCITY)
+        return cls(start, duration, pitch, same, np.zeros_like(start), replace(piece, notes=()))
 
     def __len__(self) -> int:
         return len(self.start)
@@ -56,3 +63,11 @@ class Columns:
             strict=True,
         )
         return replace(self.frame, notes=tuple(sorted(starmap(Note, rows))))
+
+
+def _turned(rows: Sequence[tuple[int, ...]], width: int) -> NDArray[np.int64]:
+    """Return rows (N, width) as columns (width, N)."""
+    try:
+        return np.ascontiguousarray(np.array(rows, np.int64).reshape(-1, width).T)
+    except OverflowError as error:
+        raise ScoreError("a note has a number of more than 63 bits; leave that note out") from error

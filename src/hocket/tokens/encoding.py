@@ -77,7 +77,7 @@ def _plain(start: _Ints, duration: _Ints, pitch: _Ints, frame: Piece) -> Columns
         duration,
         pitch,
         np.full(len(start), DEFAULT_VELOCITY),
-        np.zeros(len(start), np.int64),
+        np.zeros_like(start),
         Piece.of((), meters=[meter for meter in meters if meter.tick < max(end, 1)]),
     )
 

@@ -34,12 +34,12 @@ _END = VOCAB.id("END")
 
 def simplify(piece: Piece) -> Piece:
     """Return what the grammar can say of a piece; doing it twice changes nothing more."""
-    return simplified(Columns.of(piece)).piece()
+    return simplified(Columns.of_one_part(piece)).piece()
 
 
 def encode(piece: Piece) -> NDArray[np.uint16]:
     """Return the ids (N) that say `simplify(piece)`, from START to END."""
-    return encoded(simplified(Columns.of(piece)))
+    return encoded(simplified(Columns.of_one_part(piece)))
 
 
 def waiting(ticks: int) -> list[int]:
