@@ -24,7 +24,7 @@ from conftest import Watcher, files, four_four, three_four
 from hocket.cli import SOME_DROPPED, main
 from hocket.corpus import Library, ingest, library, load_library, workers
 from hocket.errors import CheckpointError, ConfigError, ScoreError
-from hocket.music import Piece
+from hocket.music import Note, Piece
 from hocket.music.columns import Columns
 from hocket.scores import read_columns, read_with_remarks, write
 from hocket.sources import learnable
@@ -46,6 +46,11 @@ def test_what_is_learned_of_a_theme_is_what_a_corpus_keeps(piece: Piece) -> None
 @given(pieces)
 def test_columns_of_a_piece_say_the_piece(piece: Piece) -> None:
     assert Columns.of(piece).piece() == piece
+
+
+def test_absurd_numbers_are_refused() -> None:
+    with pytest.raises(ScoreError, match="63 bits"):
+        Columns.of(Piece.of([Note(0, 24, 60, 80, 2**63)]))
 
 
 @pytest.mark.skipif(not _BASE.exists(), reason="the base corpus is not in shared/data")
@@ -212,6 +217,7 @@ def test_a_file_that_ends_its_process_is_left_out(
         "workers.ids_of = ids_of\n",
         encoding="utf-8",
     )
+    workers.ids_of(scores / "c.mid")  # so that no time goes into compiling
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(breaking.parent), *sys.path]))
     monkeypatch.setattr(workers, "PATIENCE_SECONDS", 12.0)
     monkeypatch.setattr(workers, "ATTEMPTS", 1)
