@@ -24,7 +24,7 @@ def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
 
 
 def test_every_option_in_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
-    known = options_of("fuse", capsys) | options_of("check", capsys)
+    known = set.union(*(options_of(verb, capsys) for verb in ("fuse", "check", "prepare")))
     foreign = {"--index-url", "--torch-backend"}  # pip's and uv's own
     said = set(re.findall(r"--[a-z][a-z-]+", README)) - foreign
     assert len(said) > 10

@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hocket.analysis import Measures
     from hocket.config import RunConfig, preset
+    from hocket.corpus import Library, load_library
     from hocket.errors import HocketError
     from hocket.generation import Take
     from hocket.music import Key, Meter, Note, Part, Piece, Tempo
     from hocket.runs import Run
     from hocket.scores import read, write
-    from hocket.workflows import check, fuse, more, resume
+    from hocket.workflows import check, fuse, more, prepare, resume
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "HocketError": "errors",
     "Key": "music",
+    "Library": "corpus",
     "Measures": "analysis",
     "Meter": "music",
     "Note": "music",
@@ -39,7 +41,9 @@ _HOMES = {
     "Tempo": "music",
     "check": "workflows",
     "fuse": "workflows",
+    "load_library": "corpus",
     "more": "workflows",
+    "prepare": "workflows",
     "preset": "config",
     "read": "scores",
     "resume": "workflows",
@@ -49,6 +53,7 @@ _HOMES = {
 __all__ = [
     "HocketError",
     "Key",
+    "Library",
     "Measures",
     "Meter",
     "Note",
@@ -60,7 +65,9 @@ __all__ = [
     "Tempo",
     "check",
     "fuse",
+    "load_library",
     "more",
+    "prepare",
     "preset",
     "read",
     "resume",

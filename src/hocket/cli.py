@@ -1,7 +1,8 @@
 """The command line: verbs to workflows, results and errors to the terminal; nothing else.
 
 Options are made from the config's fields, so a knob is described in one place. Exit codes: 0 done,
-1 an error that hocket explains in one line, 2 wrong usage, 130 interrupted, 141 nobody reads on.
+1 an error that hocket explains in one line, 2 wrong usage, 3 done but for files that could not be
+used, 130 interrupted, 141 nobody reads on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from hocket import __version__, config, workflows
 from hocket.errors import ConfigError, HocketError
 
+SOME_DROPPED = 3
 INTERRUPTED = 130
 READER_GONE = 141
 
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _fuse_parser(verbs)
     _check_parser(verbs)
     _tokens_parser(verbs)
+    _prepare_parser(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--debug", action="store_true", help="show the trace of an error")
     return parser
@@ -121,6 +124,20 @@ def _tokens_parser(verbs: Any) -> None:
     tokens.set_defaults(run=_tokens)
     tokens.add_argument("file", metavar="FILE", help="MIDI, MusicXML or ABC")
     tokens.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+
+
+def _prepare_parser(verbs: Any) -> None:
+    prepare = verbs.add_parser(
+        "prepare",
+        help="turn folders of score files into a corpus to learn from",
+        description="Turn all score files below folders into a corpus; killed and called again, go on.",
+    )
+    prepare.set_defaults(run=_prepare)
+    prepare.add_argument("folders", nargs="+", metavar="FOLDER", help="where the score files are")
+    prepare.add_argument("-o", "--out", metavar="CORPUS", required=True, help="folder for it")
+    prepare.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+    prepare.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+    prepare.add_argument("--overwrite", action="store_true", help="let it replace another corpus")
 
 
 def _fuse(options: argparse.Namespace) -> int:
@@ -205,6 +222,26 @@ def _tokens(options: argparse.Namespace) -> int:
 
     print(workflows.tokens(options.file, pedal=options.pedal, reporter=Display()))
     return 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    with Display() as display:
+        try:
+            corpus = workflows.prepare(
+                *options.folders,
+                out=options.out,
+                pedal=options.pedal,
+                workers=options.workers,
+                overwrite=options.overwrite,
+                reporter=display,
+            )
+        except KeyboardInterrupt:
+            display.say("stopped; the same command goes on from here")
+            raise
+    display.show_corpus(corpus)
+    return SOME_DROPPED if corpus.dropped else 0
 
 
 def _settings(options: argparse.Namespace) -> config.RunConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Self
@@ -14,11 +15,14 @@ from hocket.scores import printable
 
 if TYPE_CHECKING:
     from hocket.analysis import Measures
+    from hocket.corpus import Library
     from hocket.runs import Run
     from hocket.training import Progress as Learned
 
 LINE_EVERY = 100
 """Steps between two lines where there is no terminal to draw a bar on."""
+SECONDS_BETWEEN_LINES = 10.0
+"""The same for the files of a corpus."""
 
 
 class Display:
@@ -35,6 +39,8 @@ class Display:
         )
         self._learning: TaskID | None = None
         self._writing: TaskID | None = None
+        self._preparing: TaskID | None = None
+        self._told = time.monotonic()
         self._stop = False
 
     def __enter__(self) -> Self:
@@ -86,6 +92,15 @@ class Display:
                 self.say("writing takes")
         self._bars.update(self._writing, completed=bars, says=f"bar {min(int(bars), of)} of {of}")
 
+    def preparing(self, files: int, of: int) -> None:
+        """Show how many files of a corpus are done."""
+        if self._preparing is None:
+            self._preparing = self._bars.add_task("preparing", total=of, says="")
+        self._bars.update(self._preparing, completed=files, says=f"{files:,} of {of:,} files")
+        if self._bars.disable and time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            self.say(f"preparing: {files:,} of {of:,} files")
+
     def show(self, run: Run, *, learned: bool = True) -> None:
         """Print the takes' measures, how learning ended if there was any, and where all of it is."""
         from hocket.analysis import table
@@ -99,6 +114,20 @@ class Display:
         if learned:
             self.say(f"learning ended: {run.stopped}{loss}")
         self.say(f"results in {run.folder}: take-NN.mid to play, take-NN.png to see, report.json")
+
+    def show_corpus(self, corpus: Library) -> None:
+        """Print what is in a corpus, and how many files are not."""
+        from hocket.corpus.library import DROPPED_FILE
+
+        pieces = len(corpus)
+        self.say(
+            f"{corpus.folder}: {pieces:,} piece{'s' * (pieces != 1)}, {len(corpus.ids):,} events"
+        )
+        if corpus.dropped:
+            self.say(
+                f"{corpus.dropped:,} file{'s' * (corpus.dropped != 1)} could not be used: see "
+                f"{corpus.folder / DROPPED_FILE}"
+            )
 
 
 def show_check(take: str, against: Sequence[str], measures: Measures) -> None:

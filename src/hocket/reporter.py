@@ -26,6 +26,9 @@ class Reporter(Protocol):
     def writing(self, bars: float, of: int) -> None:
         """Takes have come to a bar, of so many."""
 
+    def preparing(self, files: int, of: int) -> None:
+        """So many files of a corpus are done, of so many."""
+
     def should_stop(self) -> bool:
         """Whether learning should stop now and keep what it has."""
 
@@ -44,6 +47,9 @@ class Silent:
         """Ignore it."""
 
     def writing(self, bars: float, of: int) -> None:
+        """Ignore it."""
+
+    def preparing(self, files: int, of: int) -> None:
         """Ignore it."""
 
     def should_stop(self) -> bool:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hocket.errors import ConfigError, ScoreError
 from hocket.reporter import Reporter
 
 if TYPE_CHECKING:
-    from hocket.music import Key, Meter, Piece, Tempo
-
-    _Change = TypeVar("_Change", Meter, Tempo, Key)
+    from hocket.music import Piece
 
 LETTERS = string.ascii_uppercase
 LEAST_NOTES = 16
@@ -49,39 +46,21 @@ def learnable(piece: Piece) -> Piece:
     Writing the result to MIDI and reading it back gives the same; so does doing this twice. Raises
     `ScoreError` for what MIDI has no room for.
     """
-    import numpy as np
-
-    from hocket.music import TICKS_PER_QUARTER, Piece
-    from hocket.music.grid import snap, snap_durations
+    from hocket.music import Piece
+    from hocket.music.columns import Columns
+    from hocket.music.grid import snap_changes
     from hocket.scores import printable
     from hocket.scores.midi import midi_bytes, read_midi
-    from hocket.tokens import simplify
-
-    def moved(changes: tuple[_Change, ...]) -> tuple[_Change, ...]:
-        ticks = snap(np.array([change.tick for change in changes], np.int64), TICKS_PER_QUARTER)
-        return tuple(c._replace(tick=int(t)) for c, t in zip(changes, ticks, strict=True))
+    from hocket.tokens.encoding import keepable
 
     if not piece.notes:
         return piece
-    times = np.array([(note.start, note.duration) for note in piece.notes], np.int64)
-    starts = snap(times[:, 0], TICKS_PER_QUARTER).tolist()
-    durations = snap_durations(times[:, 1], TICKS_PER_QUARTER).tolist()
-    snapped = [
-        note._replace(start=start, duration=duration)
-        for note, start, duration in zip(piece.notes, starts, durations, strict=True)
-    ]
-    said = simplify(Piece.of(snapped, parts=piece.parts, meters=moved(piece.meters)))
-    # A note that ends where its pitch is struck again may reach from one grid to the other and be a
-    # tick too long for either; it loses that tick, and goes if no other is left.
-    whole = [
-        note._replace(duration=note.duration - (note.duration % 6 in (1, 5))) for note in said.notes
-    ]
-    said = simplify(replace(said, notes=tuple(note for note in whole if note.duration)))
+    said = keepable(Columns.of_one_part(piece)).piece()
     saved = Piece.of(
         said.notes,
         meters=said.meters,
-        tempos=moved(piece.tempos),
-        keys=moved(piece.keys),
+        tempos=snap_changes(piece.tempos),
+        keys=snap_changes(piece.keys),
         title=printable(piece.title),
     )
     return read_midi(midi_bytes(saved), saved.title, pedal=False, notated=True)[0]

@@ -3,6 +3,7 @@
     fuse   themes -> corpus -> training -> weights -> openings -> takes -> measures -> a run's folder
     check  a piece beside themes -> measures
     tokens a piece -> its events, readably
+    prepare folders of score files -> ids on disk
 
 The command line and the Python API are thin skins over this. Heavy parts (torch, symusic,
 matplotlib) are imported where they are used, so that `hocket --help` and `import hocket` stay fast.
@@ -23,6 +24,7 @@ from hocket.sources import lettered, read_source, read_theme
 
 if TYPE_CHECKING:
     from hocket.analysis import Measures
+    from hocket.corpus import Library
     from hocket.model.checking import Heard
     from hocket.model.engine import Engine
     from hocket.model.sizes import InputSizes
@@ -150,6 +152,38 @@ def tokens(
     from hocket.tokens import encode, text
 
     return text(encode(read_source(piece, pedal, reporter or Silent())))
+
+
+def prepare(
+    *folders: str | Path,
+    out: str | Path,
+    pedal: bool = False,
+    workers: int | None = None,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Library:
+    """Turn all score files below the folders into a corpus of events in the folder `out`.
+
+    `workers` processes read, by default one for each core, so a script must call this below
+    `if __name__ == "__main__":`. Files that cannot be used are left out; `dropped.csv` in `out` says
+    why. Killed and called again it goes on. Raises `ScoreError` or `ConfigError`.
+    """
+    from hocket.corpus.ingest import ingest
+
+    if not folders:
+        raise ConfigError("no folder given; name one with score files in it")
+    if workers is not None and workers < 1:
+        raise ConfigError(f"{workers} workers; give at least 1")
+    heard = reporter or Silent()
+    return ingest(
+        [Path(folder) for folder in folders],
+        Path(out),
+        pedal=pedal,
+        workers=workers,
+        overwrite=overwrite,
+        say=heard.say,
+        on_progress=heard.preparing,
+    )
 
 
 def _learn_and_write(

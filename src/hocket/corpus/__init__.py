@@ -1,15 +1,18 @@
-"""Pieces to batches: encoding, transposition, barring, held-out bars."""
+"""Pieces to batches: encoding, transposition, barring, held-out bars; files to a library."""
 
 from hocket.corpus.augment import transpositions
 from hocket.corpus.batches import Batch, held_out_batch, training_batch
+from hocket.corpus.library import Library, load_library
 from hocket.corpus.store import Corpus, Kind, build, rebarred
 
 __all__ = [
     "Batch",
     "Corpus",
     "Kind",
+    "Library",
     "build",
     "held_out_batch",
+    "load_library",
     "rebarred",
     "training_batch",
     "transpositions",

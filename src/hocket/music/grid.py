@@ -6,14 +6,20 @@ and sixteenths in the other both stay what they are. The arithmetic is in intege
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.music.piece import TICKS_PER_QUARTER
+from hocket.compiled import compiled
+from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Tempo
 
 BINARY_STEP = 3  # ticks: 1/8 of a quarter, a thirty-second note
 TERNARY_STEP = 2  # ticks: 1/12 of a quarter, a thirty-second of a triplet
 SHORTEST = TERNARY_STEP  # ticks: what a note that would vanish is given
+
+_Change = TypeVar("_Change", Meter, Tempo, Key)
 
 # An onset counts as off the grid beyond 1/4 tick, which is 5 ms at 120 bpm.
 _TOLERANCE_DIVISOR = 4
@@ -36,21 +42,36 @@ def snap(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> NDArray[n
     """
     if source_ticks_per_quarter <= 0:
         raise ValueError(f"source_ticks_per_quarter is {source_ticks_per_quarter}, not positive")
-    # All in units of 1 / (24 * source_ticks_per_quarter) of a quarter, where both are whole.
-    exact = ticks.astype(np.int64) * TICKS_PER_QUARTER
-    binary, ternary = (
-        step
-        * ((2 * exact + step * source_ticks_per_quarter) // (2 * step * source_ticks_per_quarter))
-        for step in (BINARY_STEP, TERNARY_STEP)
-    )
-    binary_error = np.abs(exact - binary * source_ticks_per_quarter)
-    ternary_error = np.abs(exact - ternary * source_ticks_per_quarter)
-    return np.where(binary_error <= ternary_error, binary, ternary)
+    return _snapped(np.ascontiguousarray(ticks, np.int64), source_ticks_per_quarter)
+
+
+@compiled
+def _snapped(ticks: NDArray[np.int64], resolution: int) -> NDArray[np.int64]:
+    snapped = np.empty_like(ticks)
+    for place, tick in enumerate(ticks):
+        # All in units of 1 / (24 * resolution) of a quarter, where both grids are whole.
+        exact = tick * TICKS_PER_QUARTER
+        binary = _nearest(exact, BINARY_STEP, resolution)
+        ternary = _nearest(exact, TERNARY_STEP, resolution)
+        nearer = abs(exact - binary * resolution) <= abs(exact - ternary * resolution)
+        snapped[place] = binary if nearer else ternary
+    return snapped
+
+
+@compiled
+def _nearest(exact: int, step: int, resolution: int) -> int:
+    return step * ((2 * exact + step * resolution) // (2 * step * resolution))
 
 
 def snap_durations(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> NDArray[np.int64]:
     """Return durations snapped as by `snap`, but never shorter than `SHORTEST`: no note is lost."""
     return np.maximum(snap(ticks, source_ticks_per_quarter), SHORTEST)
+
+
+def snap_changes(changes: Sequence[_Change]) -> list[_Change]:
+    """Return changes of metre, tempo or key with their ticks snapped as by `snap`."""
+    ticks = snap(np.array([change.tick for change in changes], np.int64), TICKS_PER_QUARTER)
+    return [c._replace(tick=int(t)) for c, t in zip(changes, ticks, strict=True)]
 
 
 def off_grid(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> float:
@@ -59,14 +80,25 @@ def off_grid(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> float
     Above `LIVE_PLAYED` the file has no useful grid. `ticks` (N) are in source ticks; the result is
     0 where fewer than `FEWEST_ONSETS` distinct onsets leave nothing to judge.
     """
-    onsets = np.unique(ticks).astype(np.int64)
-    if onsets.size < FEWEST_ONSETS:
-        return 0.0
-    error = np.abs(
-        onsets * TICKS_PER_QUARTER
-        - snap(onsets, source_ticks_per_quarter) * source_ticks_per_quarter
+    onsets = np.sort(np.ascontiguousarray(ticks, np.int64))
+    distinct, stray = _strays(
+        onsets, snap(onsets, source_ticks_per_quarter), source_ticks_per_quarter
     )
-    return float(np.mean(error * _TOLERANCE_DIVISOR > source_ticks_per_quarter))
+    return stray / distinct if distinct >= FEWEST_ONSETS else 0.0
+
+
+@compiled
+def _strays(
+    onsets: NDArray[np.int64], snapped: NDArray[np.int64], resolution: int
+) -> tuple[int, int]:
+    """Return how many distinct onsets there are in sorted ones (N), and how many are off the grid."""
+    distinct = stray = 0
+    for place, onset in enumerate(onsets):
+        if place == 0 or onset != onsets[place - 1]:
+            error = abs(onset * TICKS_PER_QUARTER - snapped[place] * resolution)
+            distinct += 1
+            stray += error * _TOLERANCE_DIVISOR > resolution
+    return distinct, stray
 
 
 def late_by(ticks: NDArray[np.integer], source_ticks_per_quarter: int) -> int:

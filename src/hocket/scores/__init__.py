@@ -10,11 +10,14 @@ import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hocket.errors import ScoreError, ScoreWarning
 from hocket.music.piece import Piece
 from hocket.scores.files import atomic_write, beginning, read_bytes
+
+if TYPE_CHECKING:
+    from hocket.music.columns import Columns
 
 MAX_BYTES = 32 * 2**20  # of any file; MIDI has a smaller limit of its own
 MOST_CHARACTERS = 500  # of a title or a remark
@@ -22,7 +25,8 @@ READABLE = ".mid, .midi, .musicxml, .xml, .mxl or .abc"
 WRITABLE = (".mid", ".midi")
 
 _MIDI_SUFFIXES = {".mid", ".midi", ".rmi", ".kar"}
-_XML_SUFFIXES = {".musicxml", ".xml"}
+_XML_SUFFIXES = {".musicxml", ".xml", ".mxl"}
+SUFFIXES = {*_MIDI_SUFFIXES, *_XML_SUFFIXES, ".abc"}
 _XML_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
 
 
@@ -91,24 +95,43 @@ def write(piece: Piece, path: str | os.PathLike[str]) -> None:
     atomic_write(path, midi_bytes(piece))
 
 
-def _parsed(data: bytes, file: Path, pedal: bool) -> tuple[Piece, tuple[str, ...]]:
+def read_columns(path: str | os.PathLike[str], *, pedal: bool = False) -> Columns:
+    """Return the notes in a score file as columns, without remarks: for many files.
+
+    The kinds, `pedal` and the errors are those of `read_with_remarks`; the title may be missing.
+    """
+    file = Path(path)
+    data = read_bytes(path, MAX_BYTES)
+    if _kind(data, file) == "midi":
+        from hocket.scores.midi import read_columns as read_midi_columns
+
+        return read_midi_columns(data, file.name, pedal=pedal)
+    from hocket.music.columns import Columns
+
+    return Columns.of(_parsed(data, file, pedal)[0])
+
+
+def _kind(data: bytes, file: Path) -> str:
     suffix = file.suffix.lower()
     head = data[:256].lstrip()
     if data.startswith(b"MThd") or (data.startswith(b"RIFF") and data[8:12] == b"RMID"):
-        kind = "midi"
-    elif data.startswith(b"PK\x03\x04") or head.startswith(_XML_STARTS):
-        kind = "musicxml"
-    elif suffix in _MIDI_SUFFIXES:
-        kind = "midi"
-    elif suffix in _XML_SUFFIXES or suffix == ".mxl":
-        kind = "musicxml"
-    elif suffix == ".abc":
-        kind = "abc"
-    else:
-        raise ScoreError(
-            f"{file.name}: not a score (starts with {beginning(data)}); "
-            f"give a file that ends in {READABLE}"
-        )
+        return "midi"
+    if data.startswith(b"PK\x03\x04") or head.startswith(_XML_STARTS):
+        return "musicxml"
+    if suffix in _MIDI_SUFFIXES:
+        return "midi"
+    if suffix in _XML_SUFFIXES:
+        return "musicxml"
+    if suffix == ".abc":
+        return "abc"
+    raise ScoreError(
+        f"{file.name}: not a score (starts with {beginning(data)}); "
+        f"give a file that ends in {READABLE}"
+    )
+
+
+def _parsed(data: bytes, file: Path, pedal: bool) -> tuple[Piece, tuple[str, ...]]:
+    kind = _kind(data, file)
     if kind == "midi":
         from hocket.scores.midi import read_midi
 

@@ -1,5 +1,7 @@
 """MIDI bytes <-> Piece, by symusic one way and by hand the other.
 
+Reading goes by columns, arrays of notes (`read_columns`); who wants no `Piece` stops there.
+
 Surprising decision: hocket writes its own MIDI files. symusic's writer puts tempo and metre into
 the first part's track and has no place for a title; here a track of their own comes first, and
 reading back what was written gives the same piece, exactly, if it stands on the hybrid grid.
@@ -9,14 +11,15 @@ Sources: Standard MIDI Files 1.0 (RP-001) and the General MIDI sound set (progra
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import ScoreError
+from hocket.music.columns import Columns
 from hocket.music.grid import LIVE_PLAYED, late_by, off_grid, snap, snap_durations
 from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Piece, Tempo
 from hocket.scores import smf
@@ -45,29 +48,16 @@ def read_midi(
     live-played has a remark, unless it is `notated` for certain. Raises ScoreError, with `name` in
     front, where there are no pitched notes or the file is damaged or too large.
     """
-    # Here, not above: loading symusic takes time that `hocket --help` should not.
-    from symusic import Score
-
-    if len(data) > MAX_BYTES:
-        raise ScoreError(f"{name}: larger than {MAX_BYTES // 2**20} MiB; give a single piece")
-    tracks = smf.split(data, name)
-    try:
-        score: Any = Score.from_midi(smf.join(tracks))
-    except (RuntimeError, ValueError, IndexError) as error:
-        reason = str(error).removeprefix("MiniMidi: ").splitlines()[0]
-        raise ScoreError(f"{name}: damaged MIDI file ({reason}); export it again") from error
-    remarks: list[str] = []
-    pitched = _pitched_tracks(score, name, remarks)
-    presses = sum(len(track.pedals) for track in score.tracks)
-    if presses and not pedal:
-        remarks.append(f"sustain pedal left out ({presses} presses): notes end with their key")
-    shift = 0 if notated else _judge_timing(score, pitched, remarks)
-    piece = _piece(score, pitched, shift, pedal, remarks)
+    tracks = _split(data, name)
+    columns, remarks = _columns(tracks, name, pedal=pedal, notated=notated)
     title = smf.sequence_name(tracks)
-    if title.strip().lower() not in _NO_TITLES:
-        piece = replace(piece, title=title)
-    _check_length(piece, name)
-    return piece, tuple(remarks)
+    piece = columns.piece()
+    return (piece if title.strip().lower() in _NO_TITLES else replace(piece, title=title)), remarks
+
+
+def read_columns(data: bytes, name: str, *, pedal: bool) -> Columns:
+    """Return what `read_midi` does, but as columns, without the title and the remarks."""
+    return _columns(_split(data, name), name, pedal=pedal, notated=False)[0]
 
 
 def midi_bytes(piece: Piece) -> bytes:
@@ -94,47 +84,98 @@ def midi_bytes(piece: Piece) -> bytes:
     return smf.join(smf.Tracks(1, WRITTEN_TICKS_PER_QUARTER, tuple(chunks)))
 
 
-def _pitched_tracks(score: Any, name: str, remarks: list[str]) -> list[Any]:
-    sounding = [track for track in score.tracks if len(track.notes)]
-    if not sounding:
-        raise ScoreError(f"{name}: no notes on any track; export it as notes, not audio")
-    count = sum(len(track.notes) for track in sounding)
-    if count > MAX_NOTES:
-        raise ScoreError(f"{name}: {count} notes, more than {MAX_NOTES}; give a single piece")
-    drums = [track for track in sounding if track.is_drum]
-    pitched = [track for track in sounding if not track.is_drum]
-    if not pitched:
-        raise ScoreError(f"{name}: only drums, no pitched notes; add a track with a melody")
-    if drums:
-        counts = ", ".join(f"{len(track.notes)} notes on track {track.name!r}" for track in drums)
-        remarks.append(f"drums left out: {counts}")
-    if any(
-        np.any(values < 0) or np.any(values > MAX_QUARTERS * score.ticks_per_quarter)
-        for track in pitched
-        for values in _times(track)
-    ):
+class _Track(NamedTuple):
+    """A track or channel with notes: symusic's `track`, and its notes as symusic's columns."""
+
+    track: Any
+    notes: dict[str, NDArray[np.integer]]
+
+
+def _split(data: bytes, name: str) -> smf.Tracks:
+    if len(data) > MAX_BYTES:
+        raise ScoreError(f"{name}: larger than {MAX_BYTES // 2**20} MiB; give a single piece")
+    return smf.split(data, name)
+
+
+def _columns(
+    tracks: smf.Tracks, name: str, *, pedal: bool, notated: bool
+) -> tuple[Columns, tuple[str, ...]]:
+    # Here, not above: loading symusic takes time that `hocket --help` should not.
+    from symusic import Score
+
+    try:
+        score: Any = Score.from_midi(smf.join(tracks))
+    except (RuntimeError, ValueError, IndexError) as error:
+        reason = str(error).removeprefix("MiniMidi: ").splitlines()[0]
+        raise ScoreError(f"{name}: damaged MIDI file ({reason}); export it again") from error
+    remarks: list[str] = []
+    resolution = score.ticks_per_quarter
+    sounding, presses = [], 0
+    for track in score.tracks:
+        presses += len(track.pedals)
+        if len(track.notes):
+            sounding.append(_Track(track, track.notes.numpy()))
+    pitched = _pitched(sounding, name, remarks)
+    start, duration, pitch, velocity = (
+        np.concatenate([notes[kind] for _, notes in pitched]).astype(np.int64)
+        for kind in ("time", "duration", "pitch", "velocity")
+    )
+    times = np.concatenate((start, duration))
+    if times.min() < 0 or times.max() > MAX_QUARTERS * resolution:
         raise ScoreError(
             f"{name}: longer than {MAX_QUARTERS} quarters; cut it into single pieces in your DAW"
         )
+    if presses and not pedal:
+        remarks.append(f"sustain pedal left out ({presses} presses): notes end with their key")
+    shift = 0 if notated else _judge_timing(start, resolution, remarks)
+    counts = [len(notes["time"]) for _, notes in pitched]
+    if pedal:
+        bounds = np.cumsum([0, *counts])
+        for (track, _), first, last in zip(pitched, bounds, bounds[1:], strict=False):
+            own = slice(first, last)
+            duration[own] = pedalled(start[own], duration[own], pitch[own], track.controls.numpy())
+    columns = Columns(
+        snap(np.maximum(start - shift, 0), resolution),
+        snap_durations(duration, resolution),
+        pitch,
+        velocity,
+        np.repeat(np.arange(len(counts)), counts),
+        _frame(score, [Part(track.name, track.program) for track, _ in pitched], shift, remarks),
+    )
+    _check_length(columns, name)
+    return columns, tuple(remarks)
+
+
+def _pitched(sounding: list[_Track], name: str, remarks: list[str]) -> list[_Track]:
+    if not sounding:
+        raise ScoreError(f"{name}: no notes on any track; export it as notes, not audio")
+    count = sum(len(notes["time"]) for _, notes in sounding)
+    if count > MAX_NOTES:
+        raise ScoreError(f"{name}: {count} notes, more than {MAX_NOTES}; give a single piece")
+    drums = [each for each in sounding if each.track.is_drum]
+    pitched = [each for each in sounding if not each.track.is_drum]
+    if not pitched:
+        raise ScoreError(f"{name}: only drums, no pitched notes; add a track with a melody")
+    if drums:
+        counts = ", ".join(
+            f"{len(notes['time'])} notes on track {track.name!r}" for track, notes in drums
+        )
+        remarks.append(f"drums left out: {counts}")
     return pitched
 
 
-def _times(track: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return onsets and durations (N, N) in source ticks."""
-    columns = track.notes.numpy()
-    return columns["time"].astype(np.int64), columns["duration"].astype(np.int64)
-
-
-def _judge_timing(score: Any, tracks: list[Any], remarks: list[str]) -> int:
+def _judge_timing(onsets: NDArray[np.int64], resolution: int, remarks: list[str]) -> int:
     """Return by how many source ticks everything stands too late; remark on what has no grid."""
-    onsets = np.concatenate([_times(track)[0] for track in tracks])
-    shift = late_by(onsets, score.ticks_per_quarter)
+    stray = off_grid(onsets, resolution)
+    if stray <= LIVE_PLAYED:
+        return 0
+    shift = late_by(onsets, resolution)
     if shift:
         remarks.append(
-            f"everything stood {abs(shift)}/{score.ticks_per_quarter} of a quarter "
+            f"everything stood {abs(shift)}/{resolution} of a quarter "
             f"{'late' if shift > 0 else 'early'} (a grace note can do that): moved to the grid"
         )
-    elif (stray := off_grid(onsets, score.ticks_per_quarter)) > LIVE_PLAYED:
+    else:
         remarks.append(
             f"timing looks live-played: {stray:.0%} of the onsets are off the grid; "
             "quantise it in your DAW for better results"
@@ -142,31 +183,16 @@ def _judge_timing(score: Any, tracks: list[Any], remarks: list[str]) -> int:
     return shift
 
 
-def _piece(score: Any, tracks: list[Any], shift: int, pedal: bool, remarks: list[str]) -> Piece:
-    def ticks(events: Iterable[Any]) -> list[tuple[int, Any]]:
-        """Return the events in order of time, each with its tick."""
-        return [
-            (int(snap(np.array([max(event.time - shift, 0)]), resolution)[0]), event)
-            for event in sorted(events, key=lambda event: int(event.time))
-        ]
+def _frame(score: Any, parts: list[Part], shift: int, remarks: list[str]) -> Piece:
+    """Return the piece without its notes: parts, metres, tempos and keys."""
 
-    resolution = score.ticks_per_quarter
-    notes: list[Note] = []
-    for index, track in enumerate(tracks):
-        columns = track.notes.numpy()
-        starts, durations = _times(track)
-        if pedal:
-            durations = pedalled(starts, durations, columns["pitch"], track.controls)
-        notes.extend(
-            Note(start, duration, pitch, velocity, index)
-            for start, duration, pitch, velocity in zip(
-                snap(np.maximum(starts - shift, 0), resolution).tolist(),
-                snap_durations(durations, resolution).tolist(),
-                columns["pitch"].tolist(),
-                columns["velocity"].tolist(),
-                strict=True,
-            )
-        )
+    def ticks(events: Any) -> Iterator[tuple[int, Any]]:
+        """Yield the events in order of time, each with its tick."""
+        ordered = sorted(events, key=lambda event: int(event.time))
+        times = np.array([event.time for event in ordered], np.int64)
+        snapped = snap(np.maximum(times - shift, 0), score.ticks_per_quarter)
+        return zip(snapped.tolist(), ordered, strict=True)
+
     meters = [
         Meter(tick, event.numerator, event.denominator)
         for tick, event in ticks(score.time_signatures)
@@ -176,8 +202,8 @@ def _piece(score: Any, tracks: list[Any], shift: int, pedal: bool, remarks: list
         names = ", ".join(sorted({str(meter) for meter in odd}))
         remarks.append(f"metre left out: {names} has no bar in whole ticks; the notes are kept")
     return Piece.of(
-        notes,
-        parts=[Part(track.name, track.program) for track in tracks],
+        (),
+        parts=parts,
         meters=[meter for meter in meters if _is_whole(meter)],
         tempos=[Tempo(tick, event.mspq) for tick, event in ticks(score.tempos) if event.mspq > 0],
         keys=[
@@ -196,8 +222,8 @@ def _is_whole(meter: Meter) -> bool:
     )
 
 
-def _check_length(piece: Piece, name: str) -> None:
-    seconds = piece.seconds(piece.end)
+def _check_length(columns: Columns, name: str) -> None:
+    seconds = columns.frame.seconds(columns.end)
     if seconds > MAX_SECONDS:
         raise ScoreError(
             f"{name}: lasts {seconds / 3600:.1f} hours, more than {MAX_SECONDS // 3600}; "

@@ -6,58 +6,70 @@ it: one string has one hammer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.compiled import compiled
+
 SUSTAIN = 64  # controller number
 PEDAL_DOWN = 64  # the smallest value that means down
 
+_Ints = NDArray[np.int64]
+
 
 def pedalled(
-    starts: NDArray[np.int64],
-    durations: NDArray[np.int64],
-    pitches: NDArray[np.integer],
-    controls: Iterable[Any],
-) -> NDArray[np.int64]:
+    starts: _Ints, durations: _Ints, pitches: _Ints, controls: Mapping[str, NDArray[np.integer]]
+) -> _Ints:
     """Return durations (N) up to the pedal's release, cut at the next onset of the same pitch.
 
-    `starts`, `durations` and `pitches` (N) are one part's notes, `controls` symusic's control
-    changes; all times are in source ticks. No note gets shorter.
+    `starts`, `durations` and `pitches` (N) are one part's notes, `controls` its control changes (C)
+    as symusic's columns `time`, `number` and `value`; all times are in source ticks. No note gets
+    shorter.
     """
+    sustain = controls["number"] == SUSTAIN
+    times = controls["time"][sustain].astype(np.int64)
+    order = np.argsort(times, kind="stable")
+    down = controls["value"][sustain][order] >= PEDAL_DOWN
     ends = starts + durations
-    held = _held(controls, int(ends.max(initial=0)))
-    if not held:
+    downs, ups = _held(times[order], down, int(ends.max(initial=0)))
+    if not len(downs):
         return durations
-    downs, ups = (np.array(side) for side in zip(*held, strict=True))
     at = np.searchsorted(downs, ends, side="right") - 1
     longer = np.where((at >= 0) & (ends < ups[at]), ups[at], ends)
-    nearest: dict[int, int] = {}  # pitch -> the earliest start seen so far, going backwards
-    later: dict[int, int] = {}  # pitch -> the earliest start after that one
-    for index in np.argsort(starts, kind="stable")[::-1].tolist():
-        pitch, start = int(pitches[index]), int(starts[index])
-        if pitch in nearest and nearest[pitch] != start:
-            later[pitch] = nearest[pitch]
-        nearest[pitch] = start
-        if pitch in later:
-            longer[index] = max(min(longer[index], later[pitch]), ends[index])
+    _cut(longer, np.argsort(starts, kind="stable"), starts, ends, pitches)
     return np.asarray(longer - starts)
 
 
-def _held(controls: Iterable[Any], end: int) -> list[tuple[int, int]]:
-    """Return when the pedal is down, as (down, up); `end` where it is never let go."""
-    held: list[tuple[int, int]] = []
-    down: int | None = None
-    for control in sorted(controls, key=lambda control: int(control.time)):
-        if control.number != SUSTAIN:
-            continue
-        if control.value >= PEDAL_DOWN and down is None:
-            down = control.time
-        elif control.value < PEDAL_DOWN and down is not None:
-            held.append((down, control.time))
-            down = None
-    if down is not None:
-        held.append((down, max(end, down)))
-    return held
+@compiled
+def _held(times: _Ints, down: NDArray[np.bool_], end: int) -> tuple[_Ints, _Ints]:
+    """Return when the pedal goes down and up; `end` where it is never let go."""
+    downs, ups = np.empty_like(times), np.empty_like(times)
+    count, is_down = 0, False
+    for time, pressed in zip(times, down):  # noqa: B905 (numba knows no strict)
+        if pressed and not is_down:
+            downs[count] = time
+        elif is_down and not pressed:
+            ups[count] = time
+            count += 1
+        is_down = pressed
+    if is_down:
+        ups[count] = max(end, downs[count])
+        count += 1
+    return downs[:count], ups[:count]
+
+
+@compiled
+def _cut(longer: _Ints, order: _Ints, starts: _Ints, ends: _Ints, pitches: _Ints) -> None:
+    """Cut ends (N), in place, where the pitch is struck again, but not before a note's own end."""
+    nearest = np.full(128, -1, np.int64)  # pitch -> the earliest start seen so far, going backwards
+    later = np.full(128, -1, np.int64)  # pitch -> the earliest start after that one
+    for place in range(len(order) - 1, -1, -1):
+        index = order[place]
+        pitch, start = pitches[index], starts[index]
+        if nearest[pitch] not in (-1, start):
+            later[pitch] = nearest[pitch]
+        nearest[pitch] = start
+        if later[pitch] != -1:
+            longer[index] = max(min(longer[index], later[pitch]), ends[index])

@@ -13,14 +13,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import TokenError
 from hocket.music import Meter, Note, Piece
-from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, MAX_POLYPHONY, METERS, PITCHES, VOCAB
+from hocket.music.columns import Columns
+from hocket.tokens.encoding import encoded, simplified
+from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, METERS, PITCHES, VOCAB
+
+__all__ = ["decode", "encode", "simplify", "text", "waiting", "waits"]
 
 _OFF = VOCAB.families["NOTE_OFF"]
 _ON = VOCAB.families["NOTE_ON"]
@@ -32,49 +34,12 @@ _END = VOCAB.id("END")
 
 def simplify(piece: Piece) -> Piece:
     """Return what the grammar can say of a piece; doing it twice changes nothing more."""
-    struck: dict[int, dict[int, int]] = defaultdict(dict)  # onset -> pitch -> end
-    for note in piece.notes:
-        pitch = _on_the_piano(note.pitch)
-        pitches = struck[note.start]
-        pitches[pitch] = max(pitches.get(pitch, 0), note.end)
-    notes: list[Note] = []
-    sounding: dict[int, tuple[int, int]] = {}  # pitch -> (onset, end)
-
-    def end_note(pitch: int, at: int) -> None:
-        onset, end = sounding.pop(pitch)
-        notes.append(Note(onset, min(end, at) - onset, pitch))
-
-    for onset in sorted(struck):
-        new = _outer(struck[onset])
-        for pitch in [p for p, (_, end) in sounding.items() if end <= onset or p in new]:
-            end_note(pitch, onset)
-        excess = len(sounding) + len(new) - MAX_POLYPHONY
-        for pitch in sorted(sounding, key=lambda p: (sounding[p][0], p))[: max(excess, 0)]:
-            end_note(pitch, onset)
-        sounding.update({pitch: (onset, end) for pitch, end in new.items()})
-    for pitch in list(sounding):
-        end_note(pitch, sounding[pitch][1])
-    return _with_meters(notes, [_say_meter(meter) for meter in piece.meters])
+    return simplified(Columns.of_one_part(piece)).piece()
 
 
 def encode(piece: Piece) -> NDArray[np.uint16]:
     """Return the ids (N) that say `simplify(piece)`, from START to END."""
-    simple = simplify(piece)
-    # (tick, rank in the instant, id); the rank and ids keep the canonical order
-    timed = [(m.tick, 0, _METER[METERS.index((m.numerator, m.denominator))]) for m in simple.meters]
-    struck = {(note.start, note.pitch) for note in simple.notes}
-    for note in simple.notes:
-        timed.append((note.start, 2, _ON[note.pitch - PITCHES.start]))
-        if (note.end, note.pitch) not in struck:
-            timed.append((note.end, 1, _OFF[note.pitch - PITCHES.start]))
-    timed.sort()
-    ids = [_START]
-    now = 0
-    for tick, _, event in timed:
-        ids += [*waiting(tick - now), event]
-        now = tick
-    ids.append(_END)
-    return np.array(ids, np.uint16)
+    return encoded(simplified(Columns.of_one_part(piece)))
 
 
 def waiting(ticks: int) -> list[int]:
@@ -146,31 +111,6 @@ def text(ids: NDArray[np.integer]) -> str:
             now += event - _DUR.start + 1
     flush()
     return "\n".join(lines)
-
-
-def _on_the_piano(pitch: int) -> int:
-    while pitch < PITCHES.start:
-        pitch += 12
-    while pitch >= PITCHES.stop:
-        pitch -= 12
-    return pitch
-
-
-def _outer(ends: dict[int, int]) -> dict[int, int]:
-    """Keep at most `MAX_POLYPHONY` pitches: half from below, half from above."""
-    if len(ends) <= MAX_POLYPHONY:
-        return ends
-    pitches = sorted(ends)
-    half = MAX_POLYPHONY // 2
-    return {pitch: ends[pitch] for pitch in (*pitches[:half], *pitches[half - MAX_POLYPHONY :])}
-
-
-def _say_meter(meter: Meter) -> Meter:
-    if (meter.numerator, meter.denominator) in METERS:
-        return meter
-    if meter.bar_ticks in BAR_TICKS:
-        return Meter(meter.tick, *METERS[BAR_TICKS.index(meter.bar_ticks)])
-    return Meter(meter.tick, 4, 4)
 
 
 def _with_meters(notes: list[Note], meters: list[Meter]) -> Piece:
