@@ -1,4 +1,4 @@
-"""Transposition, drawn on the fly: which keys a piece may be moved to, and ids moved there.
+"""Transposition, drawn on the fly: which keys a piece may be moved to, and events moved there.
 
 A piece is always moved as a whole, so it is never split over two keys.
 """
@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from statistics import median
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hocket.compiled import compiled
 from hocket.music import Piece
 from hocket.tokens.vocab import PITCHES, VOCAB
 
 KEYS = 12
 MIDDLE_C = 60
 
-_PITCHED = tuple(VOCAB.families[name] for name in ("NOTE_OFF", "NOTE_ON"))
+_FIRST_PITCHED = VOCAB.families["NOTE_OFF"].start
+_AFTER_PITCHED = VOCAB.families["NOTE_ON"].stop
 
 
 def transpositions(piece: Piece) -> range:
@@ -36,15 +35,12 @@ def transpositions(piece: Piece) -> range:
     return range(min(low, 0), max(high, 0) + 1)
 
 
-def transpose_ids(ids: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
-    """Return events (N) moved by semitones; the notes must stay inside the 88 keys."""
-    moved = ids.copy()
-    for family in _PITCHED:
-        inside = (ids >= family.start) & (ids < family.stop)
-        moved[inside] += semitones
-    return moved
+@compiled
+def transposed(event: int, semitones: int) -> int:
+    """Return an event moved by semitones; a note must stay inside the 88 keys."""
+    pitched = _FIRST_PITCHED <= event < _AFTER_PITCHED
+    return int(event) + semitones if pitched else int(event)
 
 
-def transpose_sounding(sounding: NDArray[np.bool_], semitones: int) -> NDArray[np.bool_]:
-    """Return sounding pitches (N, 88) moved by semitones."""
-    return np.roll(sounding, semitones, axis=-1)
+assert VOCAB.families["NOTE_OFF"].stop == VOCAB.families["NOTE_ON"].start
+"""`transposed` takes the two families of pitches as one."""

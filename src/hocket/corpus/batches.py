@@ -7,19 +7,19 @@ transposition and starting point; the LSTM state is carried along the chain and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import TrainingConfig
-from hocket.corpus.augment import transpose_ids, transpose_sounding
+from hocket.corpus.gathering import IGNORED, gather
 from hocket.corpus.store import Corpus, Kind
-from hocket.tokens import Features
+from hocket.tokens import PLACE_SIZES, Features, automaton
+from hocket.tokens.vocab import PITCHES
 
-IGNORED = -100
-"""Target of events that are not learned: held-out bars and the padding after a piece's end."""
+__all__ = ["IGNORED", "Batch", "held_out_batch", "training_batch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,22 +48,12 @@ class _Draw:
     blended: bool
 
 
-class _Row(NamedTuple):
-    inputs: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    features: Features
-    mix: NDArray[np.float32]
-
-
 def training_batch(corpus: Corpus, config: TrainingConfig, rng: int, step: int) -> Batch:
     """Return the batch of an optimizer step; held-out bars and padding are not targets."""
     chain, window = divmod(step, config.windows)
     draws = [_draw(corpus, config, rng, chain, row) for row in range(config.batch)]
-    rows = [
-        _row(corpus, draw, draw.start + window * config.window, config.window, learn_held_out=False)
-        for draw in draws
-    ]
-    return _stack(rows, fresh=window == 0)
+    skipped = window * config.window
+    return _gathered(corpus, draws, skipped, config.window, learn_held_out=False, fresh=window == 0)
 
 
 def held_out_batch(corpus: Corpus) -> Batch:
@@ -74,8 +64,7 @@ def held_out_batch(corpus: Corpus) -> Batch:
         for piece in pieces
     ]
     longest = int((corpus.bounds[pieces + 1] - corpus.bounds[pieces]).max()) - 1
-    rows = [_row(corpus, draw, draw.start, longest, learn_held_out=True) for draw in draws]
-    return _stack(rows, fresh=True)
+    return _gathered(corpus, draws, 0, longest, learn_held_out=True, fresh=True)
 
 
 def _draw(corpus: Corpus, config: TrainingConfig, rng: int, chain: int, row: int) -> _Draw:
@@ -107,32 +96,38 @@ def _choices(
     return np.flatnonzero(theme & (corpus.kind == Kind.NATIVE))
 
 
-def _row(corpus: Corpus, draw: _Draw, start: int, length: int, *, learn_held_out: bool) -> _Row:
-    end = int(corpus.bounds[draw.piece + 1])
-    here = np.arange(start, start + length)
-    inside = here + 1 < end
-    here = np.where(inside, here, end - 2)
-    inputs = transpose_ids(corpus.ids[here].astype(np.int64), draw.shift)
-    following = transpose_ids(corpus.ids[here + 1].astype(np.int64), draw.shift)
-    learned = inside & (corpus.held_out[here + 1] == learn_held_out)
-    features = Features(
-        transpose_sounding(corpus.features.sounding[here], draw.shift), corpus.features.place[here]
+def _gathered(
+    corpus: Corpus,
+    draws: Sequence[_Draw],
+    skipped: int,
+    length: int,
+    *,
+    learn_held_out: bool,
+    fresh: bool,
+) -> Batch:
+    """Return the rows that begin so many events after their draws' start, as one batch."""
+    batch = len(draws)
+    pieces = np.array([draw.piece for draw in draws])
+    ends = corpus.bounds[pieces + 1]
+    starts = np.array([draw.start for draw in draws]) + skipped
+    inputs, targets = np.empty((2, batch, length), np.int64)
+    sounding = np.empty((batch, length, len(PITCHES)), np.bool_)
+    place = np.empty((batch, length, len(PLACE_SIZES)), np.int64)
+    gather(
+        corpus.ids,
+        corpus.held_out,
+        learn_held_out,
+        np.ascontiguousarray(corpus.bounds[pieces]),
+        ends,
+        starts,
+        np.array([draw.shift for draw in draws]),
+        automaton.blank(batch),
+        inputs,
+        targets,
+        sounding,
+        place,
     )
-    count = corpus.theme_count
-    mix = np.eye(count, dtype=np.float32)[corpus.theme[here + 1]]
-    if draw.blended:
-        mix = np.full_like(mix, 1 / count)
-    return _Row(inputs, np.where(learned, following, IGNORED), features, mix)
-
-
-def _stack(rows: list[_Row], *, fresh: bool) -> Batch:
-    return Batch(
-        np.stack([row.inputs for row in rows]),
-        np.stack([row.targets for row in rows]),
-        Features(
-            np.stack([row.features.sounding for row in rows]),
-            np.stack([row.features.place for row in rows]),
-        ),
-        np.stack([row.mix for row in rows]),
-        fresh,
-    )
+    following = np.minimum(starts[:, None] + np.arange(length), ends[:, None] - 2) + 1
+    mix = np.eye(corpus.theme_count, dtype=np.float32)[corpus.theme[following]]
+    mix[[draw.blended for draw in draws]] = 1 / corpus.theme_count
+    return Batch(inputs, targets, Features(sounding, place), mix, fresh)

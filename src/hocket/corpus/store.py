@@ -13,7 +13,7 @@ from hocket.corpus.augment import transpositions
 from hocket.corpus.hockets import hockets
 from hocket.music import Key, Meter, Piece
 from hocket.music.pitch import agreeing
-from hocket.tokens import GRAMMAR, Features, Grammar, waits
+from hocket.tokens import GRAMMAR, Grammar, waits
 from hocket.tokens.vocab import PITCHES
 
 
@@ -42,8 +42,6 @@ class Corpus:
     """(P): a `Kind`."""
     held_out: NDArray[np.bool_]
     """(N): the event lies in a bar kept from learning."""
-    features: Features
-    """What the automaton sees after each event: sounding (N, 88) and place (N, 3)."""
     shifts: tuple[range, ...]
     """(P): the transpositions each piece may be moved by."""
     home: NDArray[np.int64]
@@ -125,7 +123,6 @@ def build(
         entries.append(_Entry(Kind.HOCKET, piece, turns, [], 0))
     ids = [grammar.encode(entry.piece) for entry in entries]
     ticks = [ticks_before(events) for events in ids]
-    features = [grammar.trace(events) for events in ids]
     held = [
         np.any([(tick >= r.start) & (tick < r.stop) for r in e.held_out] or [tick < 0], axis=0)
         for e, tick in zip(entries, ticks, strict=True)
@@ -136,10 +133,6 @@ def build(
         theme=np.concatenate([e.theme_at(tick) for e, tick in zip(entries, ticks, strict=True)]),
         kind=np.array([entry.kind for entry in entries], np.uint8),
         held_out=np.concatenate(held),
-        features=Features(
-            np.concatenate([f.sounding for f in features]),
-            np.concatenate([f.place for f in features]),
-        ),
         shifts=tuple(transpositions(entry.piece) for entry in entries),
         home=np.array([entry.home for entry in entries]),
         fingerprint=grammar.vocab.fingerprint,

@@ -68,11 +68,12 @@ def blank(batch: int) -> Table:
 def advance(table: Table, ids: NDArray[np.int64]) -> None:
     """Move each row (B, 94) on by its event (B), in place; trusts that it was allowed."""
     for b in range(len(ids)):
-        _advance(table[b], ids[b])
+        advance_one(table[b], ids[b])
 
 
 @compiled
-def _advance(row: Table, event: int) -> None:
+def advance_one(row: Table, event: int) -> None:
+    """Move one row (94) on by an event, in place."""
     pitch = -1
     chained = 0
     if _DUR <= event < _DUR + _LONGEST:
@@ -143,7 +144,7 @@ def observe(
     alive = turned = False
     for b in range(len(ids)):
         row, out = table[b], seen[b]
-        _advance(row, ids[b])
+        advance_one(row, ids[b])
         for p in range(_COUNT):
             out[p] = 1.0 if row[ONSETS + p] >= 0 else 0.0
         out[_COUNT:FEATURES] = 0.0
@@ -162,11 +163,12 @@ def observe(
 def look(table: Table, sounding: NDArray[np.bool_], place: Table) -> None:
     """Write the features of each row: sounding (B, 88) and place (B, 3)."""
     for b in range(len(table)):
-        _look(table[b], sounding[b], place[b])
+        look_one(table[b], sounding[b], place[b])
 
 
 @compiled
-def _look(row: Table, sounding: NDArray[np.bool_], place: Table) -> None:
+def look_one(row: Table, sounding: NDArray[np.bool_], place: Table) -> None:
+    """Write the features of one row: sounding (88) and place (3)."""
     for p in range(_COUNT):
         sounding[p] = row[ONSETS + p] >= 0
     place[0], place[1], place[2] = _place(row)
@@ -180,17 +182,14 @@ def _place(row: Table) -> tuple[int, int, int]:
 
 
 @compiled
-def walk(
-    row: Table, ids: NDArray[np.int64], skip: int, sounding: NDArray[np.bool_], place: Table
-) -> None:
-    """Move one row (94) along ids (N), and write the features after each event but the first `skip`.
+def walk(row: Table, ids: NDArray[np.int64], sounding: NDArray[np.bool_], place: Table) -> None:
+    """Move one row (94) along ids (N), and write the features after each event.
 
-    sounding (N - skip, 88) and place (N - skip, 3).
+    sounding (N, 88) and place (N, 3).
     """
     for n in range(len(ids)):
-        _advance(row, ids[n])
-        if n >= skip:
-            _look(row, sounding[n - skip], place[n - skip])
+        advance_one(row, ids[n])
+        look_one(row, sounding[n], place[n])
 
 
 @compiled

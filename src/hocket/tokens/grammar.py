@@ -168,7 +168,7 @@ class NoteGrammar:
     def trace(self, ids: NDArray[np.integer]) -> Features:
         """Return the features after each of the events (N) of one sequence, all at once."""
         features = _room(len(ids))
-        automaton.walk(automaton.blank(1)[0], np.asarray(ids, np.int64), 0, *features)
+        automaton.walk(automaton.blank(1)[0], np.asarray(ids, np.int64), *features)
         return features
 
     def see(self, ids: NDArray[np.integer], seen: NDArray[np.float32]) -> None:
