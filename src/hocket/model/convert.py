@@ -9,6 +9,7 @@ Weights keep to -63..63: processors before VNNI add two products in 16 bits, and
 
 from __future__ import annotations
 
+import itertools
 import mmap
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -90,34 +91,29 @@ class _Graph:
         self._constant("each", np.array([width] * 3))
         self._arrays["events.table"] = np.ascontiguousarray(table[:, order])
         row = self._node("Gather", ["events.table", EVENTS], "event")
-        below, states = SEEN, []
-        for layer in range(config.layers):
-            part = f"lstm.{layer}"
+        heard = {True: SEEN, False: f"{SEEN}.whole"}  # what a part hears, if it is exact and if not
+        states = []
+        chain = [*(f"lstm.{layer}" for layer in range(config.layers)), "output"]
+        self._quantised(heard, unless=chain[0] in self._exact)
+        for layer, (part, following) in enumerate(itertools.pairwise(chain)):
+            exact, hidden = part in self._exact, f"hidden.{layer}"
+            joined = self._node("Concat", [hidden, heard[exact]], f"{part}.in", axis=1)
             before = weights[f"lstms.{layer}.weight_hh_l0"].T
             if layer == 0:
                 matrix, bias = np.concatenate((before, beside)), None
-                seen = below if part in self._exact else self._quantised(SEEN)
-                inputs = [f"hidden.{layer}", seen]
             else:
                 matrix = np.concatenate((before, weights[f"lstms.{layer}.weight_ih_l0"].T))
-                bias = _bias(weights, layer)
-                inputs = [f"hidden.{layer}", below if part in self._exact else f"{below}.q"]
-            order = _gates_apart(width)
-            joined = self._node("Concat", inputs, f"{part}.in", axis=1)
-            gates = self._product(
-                joined, matrix[:, order], None if bias is None else bias[order], part
-            )
+                bias = _bias(weights, layer)[order]
+            gates = self._product(joined, matrix[:, order], bias, part, f"{part}.gates")
             if layer == 0:
-                gates = self._node("Add", [gates, row], f"{part}.gates")
-            below = self._cell(gates, layer)
-            whole = self._quantised(below)
-            kind = TensorProto.FLOAT if part in self._exact else TensorProto.UINT8
-            states += [(f"hidden.{layer}", kind), (f"cell.{layer}", TensorProto.FLOAT)]
-            after = below if part in self._exact else whole
-            self._node("Identity", [after], f"{AFTER}hidden.{layer}")
-        last = below if "output" in self._exact else f"{below}.q"
-        said = self._product(last, weights["output.weight"].T, weights["output.bias"], "output")
-        self._node("Identity", [said], LOGITS)
+                gates = self._node("Add", [gates, row], f"{part}.all_gates")
+            heard = {exact: AFTER + hidden, not exact: f"{part}.other"}
+            self._cell(gates, layer, heard[True])
+            self._quantised(heard, unless=exact and following in self._exact)
+            kind = TensorProto.FLOAT if exact else TensorProto.UINT8
+            states += [(hidden, kind), (f"cell.{layer}", TensorProto.FLOAT)]
+        matrix, bias = weights["output.weight"].T, weights["output.bias"]
+        self._product(heard["output" in self._exact], matrix, bias, "output", LOGITS)
 
         stored = mapped.saved(self._arrays)
 
@@ -146,7 +142,7 @@ class _Graph:
         )
         return Model(model.SerializeToString(deterministic=True), stored)
 
-    def _cell(self, gates: str, layer: int) -> str:
+    def _cell(self, gates: str, layer: int, hidden: str) -> None:
         """Add an LSTM cell; its gates are enter, forget, leave (one sigmoid) and candidate."""
         name = f"lstm.{layer}"
         open_, candidate = f"{name}.open", f"{name}.candidate"
@@ -159,9 +155,9 @@ class _Graph:
         new = self._node("Mul", [enter, new], f"{name}.new")
         cell = self._node("Add", [kept, new], f"{AFTER}cell.{layer}")
         shown = self._node("Tanh", [cell], f"{name}.shown")
-        return self._node("Mul", [leave, shown], f"{name}.hidden")
+        self._node("Mul", [leave, shown], hidden)
 
-    def _product(self, values: str, matrix: Array, bias: Array | None, part: str) -> str:
+    def _product(self, values: str, matrix: Array, bias: Array | None, part: str, out: str) -> str:
         """Add a product with a matrix (K, N), in float32 or in int8 with a scale for each column."""
         exact = part in self._exact
         stored = np.ascontiguousarray(matrix, np.float32)
@@ -176,11 +172,12 @@ class _Graph:
             self._arrays[f"{part}.bias"] = np.ascontiguousarray(bias, np.float32)
             inputs.append(f"{part}.bias")
         if not exact:
-            return self._node("MatMulIntegerToFloat", inputs, f"{part}.out", domain=CONTRIB)
-        return self._node("MatMul" if bias is None else "Gemm", inputs, f"{part}.out")
+            return self._node("MatMulIntegerToFloat", inputs, out, domain=CONTRIB)
+        return self._node("MatMul" if bias is None else "Gemm", inputs, out)
 
-    def _quantised(self, values: str) -> str:
-        return self._node("QuantizeLinear", [values, "step", "zero"], f"{values}.q")
+    def _quantised(self, heard: Mapping[bool, str], unless: bool) -> None:
+        if not unless:
+            self._node("QuantizeLinear", [heard[True], "step", "zero"], heard[False])
 
     def _node(
         self, kind: str, inputs: list[str], out: str, *more: str, domain: str = "", **how: Any
