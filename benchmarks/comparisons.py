@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import material
+from hocket.tokens import VOCAB
 from limits import Limits, training_flops, weights_read
 from rounds import Entry
-
-from hocket.tokens import VOCAB
 
 INPUTS = 256
 
@@ -29,6 +28,8 @@ class Size:
     context: int = 512
     batches: tuple[int, ...] = (32, 64, 128)
     seconds: float = 1.0
+    collection: Path = material.COLLECTION
+    """Where MIDI files are sampled from, if it is there; else some are made."""
     files: int = 60
     few_files: int = 3
     learning: tuple[str, ...] = ("--max-steps", "100", "--minutes", "5")
@@ -38,7 +39,7 @@ class Size:
 
 QUICK = Size(
     width=32, window=8, bars=6, takes=3, steps=4, predictions=2, context=8, batches=(4, 8),
-    seconds=0.01, files=2, few_files=1, transformer=(16, 1, 2),
+    seconds=0.01, files=2, few_files=1, collection=Path("none"), transformer=(16, 1, 2),
     learning=("--max-steps", "2", "--width", "16", "--embedding", "8", "--hocket-pieces", "2",
               "--candidates", "4", "--seeds", "1"),
 )  # fmt: skip
@@ -135,7 +136,7 @@ def training(size: Size, folder: Path, cores: int) -> list[Comparison]:
 
 def ingest(size: Size, folder: Path, cores: int) -> list[Comparison]:
     """MIDI files to ids on disk, on one core."""
-    files = material.midi_files(folder, size.files)
+    files = material.midi_files(folder, size.files, size.collection)
     few = material.usual(files, size.few_files)
     same = {
         "files": [str(file) for file in files],
@@ -149,7 +150,7 @@ def ingest(size: Size, folder: Path, cores: int) -> list[Comparison]:
         Entry("symusic", "midi_files", "symusic", same, "reading alone: the floor under both"),
     ]
     kilobytes = sum(file.stat().st_size for file in files) / len(files) / 1000
-    source = "of the collection" if material.COLLECTION.exists() else "made of the demo themes"
+    source = "of the collection" if size.collection.exists() else "made of the demo themes"
     notes = f"{len(files)} files {source}, {kilobytes:.1f} kB on average."
     return [Comparison("Reading MIDI files, one core", "files/s", "hocket", entries, notes=notes)]
 

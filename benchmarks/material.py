@@ -21,7 +21,7 @@ NOTES = 1200
 """How long a made file is: about what a file of the collection has."""
 
 
-def midi_files(folder: Path, count: int, collection: Path = COLLECTION) -> list[Path]:
+def midi_files(folder: Path, count: int, collection: Path) -> list[Path]:
     """Return MIDI files: some of the collection where it is there, else some that are made."""
     if collection.exists():
         return unpacked(collection, folder, count)

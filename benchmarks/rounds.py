@@ -61,7 +61,7 @@ class Worker:
     def __init__(self, entry: Entry, python: Path, environment: Mapping[str, str]) -> None:
         self.entry = entry
         settings = json.dumps({**entry.settings, "kind": entry.kind})
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - stop closes it
         limits = {} if entry.threads is None else _thread_limits(entry.threads)
         self._process = subprocess.Popen(
             [str(python), str(WORKERS / f"{entry.worker}.py"), settings],
@@ -117,7 +117,7 @@ def in_turn(
             except WorkerError as error:
                 say(f"  left out: {error}")
         rates: list[list[float]] = [[] for _ in workers]
-        for number in range(rounds):
+        for number in range(rounds if workers else 0):
             for worker, own in zip(workers, rates, strict=True):
                 own.append(worker.round())
             last = ", ".join(f"{own[-1]:,.4g}" for own in rates)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
+
 from protocol import Contender, Settings, best_of, serve
 
 PACKAGES = ("tensorflow-cpu", "keras")

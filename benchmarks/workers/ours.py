@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from protocol import Contender, Settings, serve
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, replaced
 from hocket.model.engine import Engine
 from hocket.reporter import Silent
 from hocket.sources import lettered, read_theme
 from hocket.tokens import GRAMMAR, VOCAB
+from protocol import Contender, Settings, serve
 
 DEMO = ("demo:gymnopedie", "demo:elise")
 ENGINE = ("hocket", "numpy")

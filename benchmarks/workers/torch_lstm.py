@@ -10,8 +10,9 @@ import warnings
 from collections.abc import Callable
 
 import torch
-from protocol import Contender, Settings, best_of, serve
 from torch import Tensor, nn
+
+from protocol import Contender, Settings, best_of, serve
 
 BATCHES = (32, 64, 128)
 

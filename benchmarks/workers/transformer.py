@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import miditok
 import torch
-from protocol import Contender, Settings, serve
 from transformers import GPT2Config, GPT2LMHeadModel
+
+from protocol import Contender, Settings, serve
 
 
 def sample(settings: Settings) -> Contender:
