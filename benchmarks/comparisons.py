@@ -110,9 +110,8 @@ def _sampler(size: Size, takes: int) -> Comparison:
 def training(size: Size, folder: Path, cores: int) -> list[Comparison]:
     """Learning, on all cores."""
     same = {**_network(size), "threads": cores, "batches": size.batches}
-    ours = {**same, "batch": size.batches[0]}
     entries = [
-        Entry("hocket", "ours", "train", ours, "batches and all", peer=False, threads=cores),
+        Entry("hocket", "ours", "train", same, "batches and all", peer=False, threads=cores),
         Entry("PyTorch, float32", "torch_lstm", "train float32", same, threads=cores),
         Entry("PyTorch, bfloat16 autocast", "torch_lstm", "train bfloat16", same, threads=cores),
         Entry("Keras, `fit`", "keras_lstm", "train", same, "float32", threads=cores),

@@ -179,19 +179,19 @@ def test_a_contender_that_cannot_start_is_left_out(tmp_path: Path) -> None:
     assert heard[-1] == "  left out: broken: KeyError: 'no such kind'"
 
 
-def quick_run(tmp_path: Path, *only: str) -> tuple[str, dict[str, Any]]:
+def quick_run(tmp_path: Path, count: int, *only: str) -> tuple[str, dict[str, Any]]:
     page, marks = tmp_path / "page.md", []
     for word in (*only, "machine"):
         marks += [table.BEGIN.format(word), table.END.format(word)]
     page.write_text("\n".join(["prose", *marks]), encoding="utf-8")
-    options = ["--quick", "--without-peers", "--rounds", "2", "--only", *only]
+    options = ["--quick", "--without-peers", "--rounds", str(count), "--only", *only]
     bench.main([*options, "--page", str(page), "--results", str(tmp_path / "raw")])
     (raw,) = (tmp_path / "raw").iterdir()
     return page.read_text(encoding="utf-8"), json.loads(raw.read_text(encoding="utf-8"))
 
 
 def test_a_quick_run_of_the_sampler_without_peers(tmp_path: Path) -> None:
-    page, raw = quick_run(tmp_path, "sampler")
+    page, raw = quick_run(tmp_path, 2, "sampler")
     assert page.startswith("prose\n")
     assert "### One take, 2 × 32, one thread" in page
     assert "- Limit: " in page
@@ -203,7 +203,7 @@ def test_a_quick_run_of_the_sampler_without_peers(tmp_path: Path) -> None:
 
 
 def test_quick_runs_of_the_rest_without_peers(tmp_path: Path) -> None:
-    page, raw = quick_run(tmp_path, "training", "ingest", "load")
+    page, raw = quick_run(tmp_path, 1, "training", "ingest", "load")
     assert {
         word: [list(each["rates"]) for each in runs] for word, runs in raw["comparisons"].items()
     } == {

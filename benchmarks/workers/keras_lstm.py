@@ -14,7 +14,6 @@ import tensorflow as tf
 from protocol import Contender, Settings, best_of, serve
 
 PACKAGES = ("tensorflow-cpu", "keras")
-BATCHES = (32, 64, 128)
 
 
 def network(
@@ -90,7 +89,7 @@ def train(settings: Settings) -> Contender:
 
         return work
 
-    choices = {str(batch): fitting(batch) for batch in settings.get("batches", BATCHES)}
+    choices = {str(batch): fitting(batch) for batch in settings["batches"]}
     best, rates = best_of(choices, tries=1)
     return Contender(choices[best], {"batch": int(best), "tried": rates}, PACKAGES)
 

@@ -17,7 +17,7 @@ from hocket.model.engine import Engine
 from hocket.reporter import Silent
 from hocket.sources import lettered, read_theme
 from hocket.tokens import GRAMMAR, VOCAB
-from protocol import Contender, Settings, serve
+from protocol import Contender, Settings, best_of, serve
 
 DEMO = ("demo:gymnopedie", "demo:elise")
 ENGINE = ("hocket", "numpy")
@@ -98,30 +98,34 @@ def bare_engine(settings: Settings) -> Contender:
     return Contender(work, {}, ENGINE)
 
 
-def training_step(settings: Settings) -> tuple[Callable[[], None], int]:
-    """Return what takes one step of the optimizer, and how many events it learns from."""
+def training_step(settings: Settings, batch: int) -> Callable[[], None]:
+    """Return what takes one step of the optimizer on a batch of windows."""
     from hocket.corpus import build
     from hocket.training.loop import _Run
 
     themes = [read_theme(name, False, Silent()) for name in DEMO]
     config = replaced(
-        RunConfig(),
-        {"width": settings["width"], "batch": settings["batch"], "window": settings["window"]},
+        RunConfig(), {"width": settings["width"], "batch": batch, "window": settings["window"]}
     )
     corpus = build(themes, held_out=0.12, hocket_count=config.training.hocket_pieces)
-    run = _Run(corpus, config, len(VOCAB), None)
-    return run.step, config.training.batch * config.training.window
+    return _Run(corpus, config, len(VOCAB), None).step
 
 
 def train(settings: Settings) -> Contender:
-    """Steps of learning, batches and all."""
-    step, events = training_step(settings)
+    """Steps of learning, batches and all, with the batch that gives most events a second."""
 
-    def work() -> float:
-        step()
-        return events
+    def steps(batch: int) -> Callable[[], float]:
+        step = training_step(settings, batch)
 
-    return Contender(work, {"batch": settings["batch"]}, ("hocket", "torch"))
+        def work() -> float:
+            step()
+            return batch * settings["window"]
+
+        return work
+
+    choices = {str(batch): steps(batch) for batch in settings["batches"]}
+    best, rates = best_of(choices, tries=2)
+    return Contender(choices[best], {"batch": int(best), "tried": rates}, ("hocket", "torch"))
 
 
 def ingest(settings: Settings) -> Contender:

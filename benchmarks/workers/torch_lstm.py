@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from protocol import Contender, Settings, best_of, serve
 
-BATCHES = (32, 64, 128)
-
 
 class Stacked(nn.Module):
     """Two layers in one `nn.LSTM`, which is what most would write."""
@@ -177,10 +175,7 @@ def training_loop(settings: Settings, batch: int, half: bool) -> Callable[[], fl
 def train(settings: Settings, half: bool) -> Contender:
     """Train with the batch that gives most events a second."""
     torch.set_num_threads(settings["threads"])
-    choices = {
-        str(batch): training_loop(settings, batch, half)
-        for batch in settings.get("batches", BATCHES)
-    }
+    choices = {str(batch): training_loop(settings, batch, half) for batch in settings["batches"]}
     best, rates = best_of(choices, tries=2)
     return Contender(choices[best], {"batch": int(best), "tried": rates}, ("torch",))
 
