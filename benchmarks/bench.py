@@ -24,7 +24,7 @@ from typing import Any
 import machine
 import table
 from comparisons import COMPARISONS, QUICK, Comparison, Size
-from limits import Limits, measure
+from limits import Limits, best_of, measure
 from rounds import Entry, Outcome, Worker, in_turn
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         peers = None
     size, cores = QUICK if options.quick else Size(), machine.cores()
     print("measuring the machine")
-    limits = measure(size.width, threads=cores, quick=options.quick)
+    limits = known = measure(size.width, threads=cores, quick=options.quick)
     done: dict[str, list[Run]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for word in options.only:
@@ -53,8 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(what.title)
                 entries = [entry for entry in what.entries if peers or not entry.peer]
                 outcomes = in_turn(entries, starter(peers), options.rounds, print)
-                print(table.comparison(what, outcomes, limits), flush=True)
+                print(table.comparison(what, outcomes, known), flush=True)
                 done[word].append((what, outcomes))
+    if not options.quick:
+        limits = best_of(known, measure(size.width, threads=cores))
     if not options.quick or options.page != PAGE:  # a quick run's figures say nothing
         written(done, limits, options.page, options.results)
 

@@ -81,6 +81,14 @@ def measure(
     )
 
 
+def best_of(one: Limits, other: Limits) -> Limits:
+    """Return the higher of each two rates: what was measured while others worked is no limit."""
+    return Limits(
+        {name: max(rate, other.read[name]) for name, rate in one.read.items()},
+        {name: max(rate, other.products[name]) for name, rate in one.products.items()},
+    )
+
+
 def read_rate(size: int, threads: int, seconds: float) -> float:
     """Return the bytes a second that threads read at best, each going over a buffer of its own."""
     buffers = [np.ones(max(size // 8, 8), np.int64) for _ in range(threads)]

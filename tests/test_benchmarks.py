@@ -120,11 +120,16 @@ def test_the_sampler_is_bound_by_what_it_reads_and_by_its_products() -> None:
     assert many.bounds(known)[1].rate == pytest.approx(1e10 / weights / 2)
 
 
-def test_limits_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+def test_limits_are_measured() -> None:
     measured = limits.measure(32, threads=2, quick=True)
     assert len(measured.read) == 6
     assert len(measured.products) == 6
     assert all(rate > 0 for rate in (*measured.read.values(), *measured.products.values()))
+
+
+def test_the_higher_of_two_measured_rates_is_the_limit() -> None:
+    one, other = limits.Limits({"a": 1.0}, {"b": 4.0}), limits.Limits({"a": 2.0}, {"b": 3.0})
+    assert limits.best_of(one, other) == limits.Limits({"a": 2.0}, {"b": 4.0})
 
 
 @pytest.mark.parametrize("values", [0, 1, 1024, 1025, 5000])
