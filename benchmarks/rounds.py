@@ -82,9 +82,12 @@ class Worker:
         return float(answer["count"] / answer["seconds"])
 
     def stop(self) -> None:
-        """End the process, and wait until it is gone."""
-        self._process.kill()
-        self._process.communicate()
+        """Let the process end by itself, which tidies up its files, or else end it."""
+        try:
+            self._process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
         self._said.close()
 
     def _answer(self) -> Any:

@@ -19,7 +19,8 @@ LOADED = "import numpy, numba, onnxruntime"
 
 def fuse(settings: Settings, *, whole: bool) -> Contender:
     """Write takes from a finished run into a new folder."""
-    out = Path(tempfile.mkdtemp()) / "out"
+    folder = tempfile.TemporaryDirectory()
+    out = Path(folder.name) / "out"
     command = [sys.executable, "-m", "hocket", "fuse", "--from", settings["run"], "-o", str(out)]
     command += ["--takes", str(settings["takes"]), "--bars", str(settings["bars"])]
     running: list[subprocess.Popen[bytes]] = []
@@ -38,7 +39,7 @@ def fuse(settings: Settings, *, whole: bool) -> Contender:
     def settle() -> None:
         while running:
             running.pop().wait()
-        shutil.rmtree(out, ignore_errors=True)
+        shutil.rmtree(Path(folder.name) / "out", ignore_errors=True)
 
     return Contender(work, {}, ("hocket",), settle)
 
