@@ -1,12 +1,15 @@
 # make demo   installs hocket into .venv and fuses the two demo themes into out/demo
 # make test   installs what the tests need and runs them
 # make lint   style, types and import layers
+# make bench  measures hocket beside its peers, which get an environment of their own, .venv-peers;
+#             BENCH="--only sampler --rounds 5" and the like go to benchmarks/bench.py
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PEERS  := .venv-peers
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hocket fuse demo:gymnopedie demo:elise -o out/demo --overwrite
@@ -20,8 +23,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.installed $(PEERS)/.installed
+	$(BIN)/python benchmarks/bench.py $(BENCH)
+
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) $(PEERS) out
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "installing hocket into $(VENV) (once; torch is about 200 MB as a CPU build, 3 GB as PyPI has it for Linux)"
@@ -31,4 +37,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(PEERS)/.installed: benchmarks/peers.txt
+	@echo "installing what hocket is measured beside into $(PEERS) (once; TensorFlow, torch and others, some GB)"
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
 	@touch $@

@@ -1,0 +1,158 @@
+"""hocket's own side: the whole sampler, the engine alone, a training step, reading files.
+
+What each stands on is one small function, so that a change of hocket's insides is a change of one here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.config import GenerationConfig, ModelConfig, RunConfig, replaced
+from hocket.model.engine import Engine
+from hocket.reporter import Silent
+from hocket.sources import lettered, read_theme
+from hocket.tokens import GRAMMAR, VOCAB
+from protocol import Contender, Settings, best_of, serve
+
+DEMO = ("demo:gymnopedie", "demo:elise")
+ENGINE = ("hocket", "numpy")
+"""The packages that the engine stands on."""
+
+
+def model_config(settings: Settings) -> ModelConfig:
+    """Return the network that all contenders have: two layers of some width, 256 inputs."""
+    return ModelConfig(layers=2, width=settings["width"], embedding=128)
+
+
+def random_weights(config: ModelConfig) -> Mapping[str, NDArray[np.float32]]:
+    """Return weights as they are before learning, but with logits spread as learned ones are."""
+    import torch
+
+    from hocket.model.network import InputSizes, Network
+    from hocket.tokens.grammar import PLACE_SIZES
+    from hocket.tokens.vocab import PITCHES
+
+    torch.manual_seed(1)
+    network = Network(config, InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, len(DEMO)))
+    arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    for name in arrays:
+        arrays[name] = arrays[name] * np.float32(6 if name == "output.weight" else 1.5)
+    waits = VOCAB.families["DUR"]  # long waits are rare in music: a bar has about as many events
+    arrays["output.bias"][waits] -= np.linspace(0, 4, len(waits), dtype=np.float32)
+    return arrays
+
+
+def engine(settings: Settings) -> Engine:
+    """Return the engine that `hocket fuse` would sample with."""
+    config = model_config(settings)
+    return Engine(random_weights(config), config)
+
+
+def whole_sampler(settings: Settings) -> Contender:
+    """Takes of some bars: engine, grammar, rules, key, mix, chance."""
+    from hocket.generation import mix
+    from hocket.generation.rules import rules_for
+    from hocket.generation.sampler import sample
+    from hocket.music.pitch import estimate_key
+
+    themes = list(lettered([read_theme(name, False, Silent()) for name in DEMO]).values())
+    wanted = GenerationConfig(takes=settings["takes"], bars=settings["bars"])
+    key, meter = estimate_key(themes[0].notes), themes[0].main_meter
+    opening = np.array(
+        [VOCAB.id("START"), VOCAB.id(f"METER {meter.numerator}/{meter.denominator}")]
+    )
+    shares = mix.leading_time(mix.weights(wanted.mix, len(themes)), themes)
+    plan = mix.in_turns(shares, 0, wanted.turns, wanted.bars)
+    model, rng = engine(settings), iter(range(1, 10**9))
+
+    def work() -> float:
+        rules = rules_for(wanted, key, meter.bar_ticks, themes)
+        openings, plans = [opening] * wanted.takes, mix.following([plan] * wanted.takes)
+        takes = sample(model, openings, rules, plans, wanted, next(rng))
+        return sum(len(ids) - len(opening) for ids, _ in takes)
+
+    return Contender(work, {"events of a take": round(work() / wanted.takes)}, ENGINE)
+
+
+def bare_engine(settings: Settings) -> Contender:
+    """The engine stepped with the same inputs again and again."""
+    model, takes = engine(settings), settings["takes"]
+    state = GRAMMAR.start(takes)
+    for event in ("START", "METER 3/4", "NOTE_ON 48", "NOTE_ON 64", "NOTE_ON 67", "DUR 12"):
+        events = np.full(takes, VOCAB.id(event))
+        state = GRAMMAR.step(state, events)
+    features = GRAMMAR.features(state)
+    weights = np.full((takes, len(DEMO)), 0.5, np.float32)
+
+    def work() -> float:
+        memory = model.start(takes)
+        for _ in range(settings["steps"]):
+            _, memory = model.step(events, *features, weights, memory)
+        return takes * settings["steps"]
+
+    return Contender(work, {}, ENGINE)
+
+
+def training_step(settings: Settings, batch: int) -> Callable[[], None]:
+    """Return what takes one step of the optimizer on a batch of windows."""
+    from hocket.corpus import build
+    from hocket.training.loop import _Run
+
+    themes = [read_theme(name, False, Silent()) for name in DEMO]
+    config = replaced(
+        RunConfig(), {"width": settings["width"], "batch": batch, "window": settings["window"]}
+    )
+    corpus = build(themes, held_out=0.12, hocket_count=config.training.hocket_pieces)
+    return _Run(corpus, config, len(VOCAB), None).step
+
+
+def train(settings: Settings) -> Contender:
+    """Steps of learning, batches and all, with the batch that gives most events a second."""
+
+    def steps(batch: int) -> Callable[[], float]:
+        step = training_step(settings, batch)
+
+        def work() -> float:
+            step()
+            return batch * settings["window"]
+
+        return work
+
+    choices = {str(batch): steps(batch) for batch in settings["batches"]}
+    best, rates = best_of(choices, tries=2)
+    return Contender(choices[best], {"batch": int(best), "tried": rates}, ("hocket", "torch"))
+
+
+def ingest(settings: Settings) -> Contender:
+    """MIDI files to ids on disk, in one process."""
+    from hocket.errors import HocketError
+    from hocket.scores import read
+
+    folder = tempfile.TemporaryDirectory()
+
+    def work() -> float:
+        for number, file in enumerate(settings["files"]):
+            try:
+                ids = GRAMMAR.encode(read(Path(file)))
+            except HocketError:
+                continue  # a file that is refused was read, too
+            np.save(Path(folder.name) / f"{number}.npy", ids)
+        return len(settings["files"])
+
+    return Contender(work, {}, ("hocket", "symusic"))
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "whole sampler": whole_sampler,
+            "bare engine": bare_engine,
+            "train": train,
+            "ingest": ingest,
+        }
+    )
