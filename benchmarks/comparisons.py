@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import material
-from hocket.tokens import VOCAB
+from hocket.tokens import FEATURES, VOCAB
 from limits import Limits, training_flops, weights_read
 from rounds import Entry
 
 INPUTS = 256
+SEEN = FEATURES + 2
+"""Numbers that hocket's engine sees beside the event: features, and the weights of two themes."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,18 @@ def _sampler(size: Size, takes: int) -> Comparison:
         Entry(
             "hocket's engine alone", "ours", "bare engine", same, "same inputs again", peer=False
         ),
+        Entry(
+            "hocket, threads as probed",
+            "ours",
+            "whole sampler",
+            {**same, "threads": None},
+            "as `hocket fuse` runs it",
+            peer=False,
+            threads=None,
+        ),
         Entry("torch, as it comes", "torch_lstm", "as it comes", same, "float32", threads=None),
-        Entry("torch, its best setting", "torch_lstm", "at best", same),
+        Entry("torch, its best in float32", "torch_lstm", "best float32", same),
+        Entry("torch, its best in int8", "torch_lstm", "best int8", same),
         Entry("Keras, compiled step", "keras_lstm", "step", same, "tf.function, float32"),
         Entry("transformer, KV cache", "transformer", "sample", other, "GPT-2 style; REMI tokens"),
     ]
@@ -93,7 +105,7 @@ def _sampler(size: Size, takes: int) -> Comparison:
         entries.append(
             Entry("Keras, `predict`", "keras_lstm", "predict", predict, about, threads=None)
         )
-    weights = weights_read(size.width, INPUTS, len(VOCAB))
+    weights = weights_read(size.width, SEEN, len(VOCAB))
 
     def bounds(limits: Limits) -> Sequence[Bound]:
         read, product = limits.read["int8 weights, 1 thread"], limits.products["int8, 1 thread"]

@@ -39,18 +39,18 @@ class Limits:
     """By `PRECISION, N threads`."""
 
 
-def weights_read(width: int, inputs: int, events: int) -> int:
-    """Return how many weights a step of the two-layer network multiplies with.
+def weights_read(width: int, seen: int, events: int) -> int:
+    """Return how many weights a step of hocket's two-layer engine multiplies with.
 
-    The first layer's inputs are few looked-up rows in hocket, whose engine folds them into tables:
-    they are left out here, and count in `weights_trained`.
+    `seen` are the numbers beside the event, folded to weights of the first gates; the event itself is
+    a row that is looked up, and left out here.
     """
-    return 4 * width * 3 * width + width * events
+    return 4 * width * (seen + 3 * width) + width * events
 
 
 def weights_trained(width: int, inputs: int, events: int) -> int:
     """Return how many weights an event is multiplied with in training."""
-    return 4 * width * inputs + weights_read(width, inputs, events)
+    return 4 * width * (inputs + 3 * width) + width * events
 
 
 def training_flops(width: int, inputs: int, events: int) -> int:
@@ -59,11 +59,11 @@ def training_flops(width: int, inputs: int, events: int) -> int:
 
 
 def measure(
-    width: int = 512, inputs: int = 256, events: int = 323, threads: int = 2, *, quick: bool = False
+    width: int = 512, seen: int = 146, events: int = 269, threads: int = 2, *, quick: bool = False
 ) -> Limits:
     """Measure all limits; half a minute, or a moment (and of no use) if it must be quick."""
     size, seconds = (256, 0.01) if quick else (2048, 0.5)
-    weights = weights_read(width, inputs, events)
+    weights = weights_read(width, seen, events)
     beyond = 1 << 22 if quick else BEYOND_CACHES
     buffers = {"int8 weights": weights, "float32 weights": 4 * weights, "memory": beyond}
     counts = sorted({1, threads})

@@ -106,14 +106,14 @@ def test_the_page_has_all_marks() -> None:
 
 def test_weights_are_counted_as_the_network_has_them() -> None:
     # 2 layers of 3 units, 5 inputs, 7 events: recurrent 12 x 3 twice, into the second 12 x 3, out 3 x 7
-    assert limits.weights_read(3, 5, 7) == 3 * 36 + 21
+    assert limits.weights_read(3, 2, 7) == 3 * 36 + 21 + 12 * 2
     assert limits.weights_trained(3, 5, 7) == 3 * 36 + 21 + 12 * 5
     assert limits.training_flops(3, 5, 7) == 6 * 189
 
 
 def test_the_sampler_is_bound_by_what_it_reads_and_by_its_products() -> None:
     known = limits.Limits({"int8 weights, 1 thread": 1e9}, {"int8, 1 thread": 1e10})
-    weights = limits.weights_read(512, 256, len(VOCAB))
+    weights = limits.weights_read(512, comparisons.SEEN, len(VOCAB))
     single, many = comparisons.sampler(comparisons.Size(), Path(), 1)
     assert single.bounds(known)[0].rate == pytest.approx(1e9 / weights)
     assert many.bounds(known)[0].rate == pytest.approx(32 * 1e9 / weights)
@@ -202,7 +202,11 @@ def test_a_quick_run_of_the_sampler_without_peers(tmp_path: Path) -> None:
     assert "- Limit: " in page
     assert "| processor |" in page
     single, many = raw["comparisons"]["sampler"]
-    assert set(single["rates"]) == {"hocket", "hocket's engine alone"}
+    assert set(single["rates"]) == {
+        "hocket",
+        "hocket's engine alone",
+        "hocket, threads as probed",
+    }
     assert all(len(rates) == 2 for rates in many["rates"].values())
     assert all(rate > 0 for rates in many["rates"].values() for rate in rates)
 

@@ -13,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, replaced
+from hocket.model import convert
 from hocket.model.engine import Engine
+from hocket.model.sizes import InputSizes
 from hocket.reporter import Silent
 from hocket.sources import lettered, read_theme
-from hocket.tokens import GRAMMAR, VOCAB
+from hocket.tokens import FEATURES, GRAMMAR, PLACE_SIZES, VOCAB
+from hocket.tokens.vocab import PITCHES
 from protocol import Contender, Settings, best_of, serve
 
 DEMO = ("demo:gymnopedie", "demo:elise")
-ENGINE = ("hocket", "numpy")
+ENGINE = ("hocket", "onnxruntime", "numba", "numpy")
+SIZES = InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, len(DEMO))
 """The packages that the engine stands on."""
 
 
@@ -33,12 +37,10 @@ def random_weights(config: ModelConfig) -> Mapping[str, NDArray[np.float32]]:
     """Return weights as they are before learning, but with logits spread as learned ones are."""
     import torch
 
-    from hocket.model.network import InputSizes, Network
-    from hocket.tokens.grammar import PLACE_SIZES
-    from hocket.tokens.vocab import PITCHES
+    from hocket.model.network import Network
 
     torch.manual_seed(1)
-    network = Network(config, InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, len(DEMO)))
+    network = Network(config, SIZES)
     arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     for name in arrays:
         arrays[name] = arrays[name] * np.float32(6 if name == "output.weight" else 1.5)
@@ -48,9 +50,10 @@ def random_weights(config: ModelConfig) -> Mapping[str, NDArray[np.float32]]:
 
 
 def engine(settings: Settings) -> Engine:
-    """Return the engine that `hocket fuse` would sample with."""
+    """Return the engine that `hocket fuse` would sample with, in int8, on one thread."""
     config = model_config(settings)
-    return Engine(random_weights(config), config)
+    model = convert.to_onnx(random_weights(config), config, SIZES, exact=())
+    return convert.engine(model, threads=settings.get("threads", 1))
 
 
 def whole_sampler(settings: Settings) -> Contender:
@@ -82,17 +85,16 @@ def whole_sampler(settings: Settings) -> Contender:
 def bare_engine(settings: Settings) -> Contender:
     """The engine stepped with the same inputs again and again."""
     model, takes = engine(settings), settings["takes"]
-    state = GRAMMAR.start(takes)
-    for event in ("START", "METER 3/4", "NOTE_ON 48", "NOTE_ON 64", "NOTE_ON 67", "DUR 12"):
-        events = np.full(takes, VOCAB.id(event))
-        state = GRAMMAR.step(state, events)
-    features = GRAMMAR.features(state)
-    weights = np.full((takes, len(DEMO)), 0.5, np.float32)
+    names = ("START", "METER 3/4", "NOTE_ON 48", "NOTE_ON 64", "NOTE_ON 67", "DUR 12")
+    ids = np.array([VOCAB.id(name) for name in names])
+    seen = np.full((len(ids), FEATURES + len(DEMO)), 0.5, np.float32)
+    GRAMMAR.see(ids, seen)
 
     def work() -> float:
-        memory = model.start(takes)
+        steps = model.start(takes)
+        steps.events[:], steps.seen[:] = ids[-1], seen[-1]
         for _ in range(settings["steps"]):
-            _, memory = model.step(events, *features, weights, memory)
+            steps.step()
         return takes * settings["steps"]
 
     return Contender(work, {}, ENGINE)
@@ -130,18 +132,14 @@ def train(settings: Settings) -> Contender:
 
 def ingest(settings: Settings) -> Contender:
     """MIDI files to ids on disk, in one process."""
-    from hocket.errors import HocketError
-    from hocket.scores import read
+    from hocket.corpus.workers import ids_of
 
     folder = tempfile.TemporaryDirectory()
 
     def work() -> float:
         for number, file in enumerate(settings["files"]):
-            try:
-                ids = GRAMMAR.encode(read(Path(file)))
-            except HocketError:
-                continue  # a file that is refused was read, too
-            np.save(Path(folder.name) / f"{number}.npy", ids)
+            made = ids_of(Path(file))
+            np.save(Path(folder.name) / f"{number}.npy", made)
         return len(settings["files"])
 
     return Contender(work, {}, ("hocket", "symusic"))
