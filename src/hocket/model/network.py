@@ -71,10 +71,24 @@ class Network(nn.Module):
         events int64 (B, T); sounding float (B, T, 88); place int64 (B, T, 3);
         mix float (B, T, M): the weights of the themes for the next event.
         """
-        seen = self.event(events)
+        unseen = None
         if self.training and self.config.hidden:
-            hidden_here = torch.rand(events.shape, device=events.device) < self.config.hidden
-            seen = seen.masked_fill(hidden_here[..., None], 0.0)
+            unseen = torch.rand(events.shape, device=events.device) < self.config.hidden
+        hidden = self.inputs(events, sounding, place, mix, unseen)
+        after: LstmState = []
+        for lstm, before in zip(self.lstms, state, strict=True):
+            hidden, layer_state = lstm(hidden, before)
+            hidden = self.dropout(hidden)
+            after.append(layer_state)
+        return self.output(hidden), after
+
+    def inputs(
+        self, events: Tensor, sounding: Tensor, place: Tensor, mix: Tensor, unseen: Tensor | None
+    ) -> Tensor:
+        """Return what enters the first LSTM (…, I); `unseen` (…) says which events are hidden."""
+        seen = self.event(events)
+        if unseen is not None:
+            seen = seen.masked_fill(unseen[..., None], 0.0)
         inputs = [seen]
         if self.config.sounding:
             inputs.append(self.sounding(sounding))
@@ -82,10 +96,4 @@ class Network(nn.Module):
             inputs.extend(table(place[..., i]) for i, table in enumerate(self.place))
         if self.config.theme:
             inputs.append(self.theme(mix))
-        hidden = torch.cat(inputs, dim=-1)
-        after: LstmState = []
-        for lstm, before in zip(self.lstms, state, strict=True):
-            hidden, layer_state = lstm(hidden, before)
-            hidden = self.dropout(hidden)
-            after.append(layer_state)
-        return self.output(hidden), after
+        return torch.cat(inputs, dim=-1)
