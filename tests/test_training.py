@@ -20,16 +20,15 @@ from hocket.generation.rules import EndAtBarLine, StayInMeter
 from hocket.model.engine import Engine
 from hocket.music import Note, Piece
 from hocket.tokens import VOCAB, decode, encode
-from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint
+from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint, workers
 from hocket.training import checkpoint as checkpoints
-from hocket.training import gradients
 from hocket.training.loop import ENDED, OUT_OF_STEPS, OUT_OF_TIME, _Run
 
 STEPS = 10
 
 
 def run_on(threads: int, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(gradients, "cores", lambda: threads)
+    patch.setattr(workers, "cores", lambda: threads)
 
 
 @pytest.fixture(autouse=True)

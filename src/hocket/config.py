@@ -69,7 +69,10 @@ class TrainingConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     shards: int = knob(
-        2, "parts of a batch that are learned at the same time, on the CPU; at most one a core", 1, 256
+        2,
+        "parts of a batch that are learned at the same time, on the CPU; at most one a core",
+        1,
+        256,
     )
     minutes: float = knob(1.5, "time budget for learning, in minutes; it usually stops before", 0)
     batch: int = knob(16, "sequences in a batch", 1, 4096)

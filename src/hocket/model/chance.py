@@ -8,7 +8,7 @@ chance in whatever part of the batch it is learned.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -29,14 +29,17 @@ class Chance(NamedTuple):
 
     def key(self, purpose: int) -> NDArray[np.uint32]:
         """Return the key (2) for one use of chance in the step, as one layer's dropout."""
-        return np.random.SeedSequence((self.rng, self.step, purpose)).generate_state(2)
+        seeds = np.random.SeedSequence((self.rng, self.step, purpose))
+        return seeds.generate_state(2).astype(np.uint32)
 
 
-def hidden_events(shape: tuple[int, int], share: float, chance: Chance, purpose: int) -> Tensor:
+def hidden_events(shape: tuple[int, ...], share: float, chance: Chance, purpose: int) -> Tensor:
     """Return which of the events (T, B) are hidden from the network."""
     ones = np.ones((*shape, 1), np.float32)
     kept = np.empty_like(ones)
-    _keep(ones, kept, np.uint32(share * 2**32), np.float32(1), chance.key(purpose), chance.first_row)
+    _keep(
+        ones, kept, np.uint32(share * 2**32), np.float32(1), chance.key(purpose), chance.first_row
+    )
     return torch.from_numpy(kept[..., 0] == 0)
 
 
@@ -44,13 +47,17 @@ def dropout(
     values: Tensor, share: float, chance: Chance, purpose: int, memory: Workspace
 ) -> Tensor:
     """Return values (T, B, H) with a share of them zero and the others scaled up to make up for it."""
-    return _Dropout.apply(values, share, chance, purpose, memory) if share else values
+    if not share:
+        return values
+    dropped = _Dropout.apply(values, share, chance, purpose, memory)  # type: ignore[no-untyped-call]
+    return cast("Tensor", dropped)
 
 
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, share: float, chance: Chance, *rest: Any) -> Tensor:
-        purpose, memory = rest
+        purpose: int = rest[0]
+        memory: Workspace = rest[1]
         scale = np.float32(1 / (1 - share))
         ctx.how = np.uint32(share * 2**32), scale, chance.key(purpose), chance.first_row
         ctx.memory = memory
@@ -59,7 +66,7 @@ class _Dropout(torch.autograd.Function):
         return kept
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         kept = ctx.memory.tensor("d_dropout", tuple(grads[0].shape), grads[0].dtype)
         _keep(array(grads[0].contiguous()), array(kept), *ctx.how)

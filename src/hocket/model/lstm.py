@@ -10,7 +10,7 @@ step, since the system takes as long to hand out a fresh page as a product takes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from hocket.model.workspace import Workspace, array
 def lstm(
     inputs: Tensor,
     state: tuple[Tensor, Tensor],
-    weights: tuple[Tensor, Tensor, Tensor, Tensor],
+    weights: Sequence[Tensor],
     memory: Workspace,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Return hidden values (T, B, H) in the data type of inputs (T, B, I), and the state after.
@@ -32,8 +32,8 @@ def lstm(
     of `nn.LSTM`: input (4H, I), hidden (4H, H) and both biases (4H), float32. What is returned and
     the gradient of the inputs stay valid until `memory` is used again.
     """
-    hidden, last_hidden, last_cell = _Lstm.apply(memory, inputs, *state, *weights)
-    return hidden, (last_hidden, last_cell)
+    hidden, *after = _Lstm.apply(memory, inputs, *state, *weights)  # type: ignore[no-untyped-call]
+    return hidden, (after[0], after[1])
 
 
 class _Lstm(torch.autograd.Function):
@@ -47,24 +47,25 @@ class _Lstm(torch.autograd.Function):
         cell = memory.tensor("cell", (times + 1, rows, width), torch.float32)
         torch.mm(inputs.flatten(0, 1), w_input.t(), out=gates.flatten(0, 1))
         hidden[0], cell[0] = hidden_before, cell_before
-        multiplied = _multiplier(w_hidden, rows)
+        turned = memory.transposed("w_hidden", w_hidden)
+        multiplied = _multiplier(w_hidden, turned, rows)
         bias, scratch = array(b_input + b_hidden), array(torch.empty(4 * width))
         arrays = bias, array(cell), array(hidden), scratch
         gates_array = array(gates)
         for t, before in enumerate(hidden[:-1].unbind()):
             cells.forward_step(gates_array, array(multiplied(before)), *arrays, t)
         ctx.save_for_backward(inputs)
-        ctx.kept = memory, gates, hidden, cell, w_input, w_hidden
+        ctx.kept = memory, gates, hidden, cell, w_input, (turned, w_hidden)
         last = hidden[times].to(torch.float32, copy=True), cell[times].clone()
         ctx.mark_non_differentiable(*last)
         return hidden[1:], *last
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (inputs,), (memory, gates, hidden, cell, w_input, w_hidden) = ctx.saved_tensors, ctx.kept
         (times, rows, size), width, kind = inputs.shape, hidden.shape[2], inputs.dtype
-        multiplied = _multiplier(memory.transposed("weight", w_hidden), rows)
+        multiplied = _multiplier(w_hidden[0], w_hidden[1], rows)
         d_hidden = torch.zeros(rows, width, dtype=kind)
         d_cell, d_bias = torch.zeros(rows, width), torch.zeros(4 * width)
         sums = array(d_cell), array(d_bias), array(torch.empty(4 * width))
@@ -84,16 +85,15 @@ class _Lstm(torch.autograd.Function):
         return None, d_inputs, None, None, d_input, d_hidden, d_bias, d_bias
 
 
-def _multiplier(weight: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
-    """Return what multiplies (rows, K) by weight (N, K) transposed, again and again.
+def _multiplier(weight: Tensor, turned: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
+    """Return what multiplies (rows, K) by a weight, given as (N, K) and as (K, N), again and again.
 
     In bfloat16, oneDNN arranges the weight for the matrix unit once instead of in each product: up to
     twice as fast for few rows. PyTorch offers that under a private name only, so it may be missing.
     """
     reorder = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
     if weight.dtype == torch.bfloat16 and reorder is not None:
-        packed = reorder(weight.contiguous(), rows)
+        packed = reorder(weight, rows)
         product = torch.ops.mkldnn._linear_pointwise
-        return lambda values: product(values, packed, None, "none", [], "")  # type: ignore[no-any-return]
-    turned = weight.t()
+        return lambda values: product(values, packed, None, "none", [], "")
     return lambda values: torch.mm(values, turned)

@@ -6,7 +6,7 @@ neither probabilities nor float32 copies of (N, V) values are ever stored.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,8 +32,8 @@ def surprise(
 
     hidden (N, H); output: weight (V, H) and bias (V).
     """
-    loss: Tensor = _Surprise.apply(memory, hidden, *output, targets, scale)
-    return loss
+    arguments = memory, hidden, *output, targets, scale
+    return cast("Tensor", _Surprise.apply(*arguments))  # type: ignore[no-untyped-call]
 
 
 class _Surprise(torch.autograd.Function):
@@ -53,14 +53,14 @@ class _Surprise(torch.autograd.Function):
         d_bias = torch.zeros(len(weight))
         padded = array(torch.empty(-(-len(weight) // LANES) * LANES))
         total = _surprise(
-            array(logits), array(bias), targets, np.float32(scale), array(d_bias), padded
+            array(logits), array(bias.detach()), targets, np.float32(scale), array(d_bias), padded
         )
         ctx.save_for_backward(hidden)
         ctx.kept = memory, weight, logits, d_bias
         return torch.tensor(total, dtype=torch.float32)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (hidden,), (memory, weight, d_logits, d_bias) = ctx.saved_tensors, ctx.kept
         if (factor := float(grads[0])) != 1:
@@ -115,4 +115,4 @@ def _surprise(
             row[v] = narrowed(padded[v], row[v])
         for v in range(size):
             d_bias[v] += padded[v]
-    return total * scale
+    return float(total * scale)

@@ -49,6 +49,5 @@ class Workspace:
 
 
 def array(tensor: Tensor) -> Any:
-    """Return the tensor's memory as an array, bfloat16 as its bits."""
-    tensor = tensor.detach()
+    """Return the tensor's memory as an array, bfloat16 as its bits; it must need no gradient."""
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()

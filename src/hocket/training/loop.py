@@ -25,8 +25,11 @@ from hocket.model.network import InputSizes, LstmState, Network
 from hocket.tokens.grammar import PLACE_SIZES
 from hocket.tokens.vocab import PITCHES
 from hocket.training.checkpoint import Checkpoint, Look, Position
+from hocket.training.descent import Descent
 from hocket.training.devices import choose_device, choose_precision
-from hocket.training.gradients import Descent, Gradients, OnGpu, OnProcessor, Workers, event_losses
+from hocket.training.gradients import Gradients, OnGpu, OnProcessor
+from hocket.training.losses import held_out_loss
+from hocket.training.workers import Workers
 
 ENDED = "the held-out loss stopped falling"
 OUT_OF_STEPS = "all steps were taken"
@@ -34,8 +37,6 @@ OUT_OF_TIME = "the time budget was used up"
 ASKED = "it was stopped"
 
 WARMUP_STEPS = 20
-CLIP_NORM = 1.0
-EVALUATION_WINDOW = 512
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,13 @@ class _Run:
         sizes = InputSizes(vocab_size, len(PITCHES), PLACE_SIZES, corpus.theme_count)
         self.network = Network(config.model, sizes).to(self.device)
         self.parameters = dict(self.network.named_parameters())
-        workers = Workers(config.training.shards if self.device.type == "cpu" else 1)
-        self.descent = Descent(self.network, config, workers)
+        on_gpu = self.device.type == "cuda"
+        self.workers = Workers(1 if on_gpu else config.training.shards)
+        self.descent = Descent(list(self.parameters.values()), config.training, self.workers)
         self.gradients: Gradients = (
-            OnProcessor(self.network, config, workers)
-            if self.device.type == "cpu"
-            else OnGpu(self.network, config)
+            OnGpu(self.network, config)
+            if on_gpu
+            else OnProcessor(self.network, config, self.workers)
         )
         self.carry: LstmState = self.network.start(config.training.batch)
         self.position = Position()
@@ -161,29 +163,12 @@ class _Run:
             self.carry = self.network.start(training.batch)
         loss, self.carry = self.gradients.learn(batch, self.carry, step)
         rate = _learning_rate(step, training.learning_rate, training.max_steps)
-        self.descent.step(rate, CLIP_NORM)
-        self.position = replace(
-            self.position, step=step + 1, losses=(*self.position.losses, loss)
-        )
+        self.descent.step(rate)
+        self.position = replace(self.position, step=step + 1, losses=(*self.position.losses, loss))
 
     def evaluate(self, batch: Batch) -> float:
         """Return the loss on the held-out bars, the mean over themes, each counting alike."""
-        self.network.eval()
-        state = self.network.start(len(batch.inputs))
-        totals = np.zeros(len(batch.inputs))
-        with torch.no_grad():
-            for begin in range(0, batch.inputs.shape[1], EVALUATION_WINDOW):
-                window = slice(begin, begin + EVALUATION_WINDOW)
-                losses, state = event_losses(self.network, batch, state, window)
-                totals += losses.sum(1).double().cpu().numpy()
-        counts = (batch.targets != IGNORED).sum(1)
-        theme = batch.mix[:, 0].argmax(1)
-        means = [
-            totals[theme == t].sum() / counts[theme == t].sum()
-            for t in range(self.corpus.theme_count)
-            if counts[theme == t].sum()
-        ]
-        return float(np.mean(means))
+        return held_out_loss(self.network, batch, self.workers)
 
     def look(self, held_out: float | None, seconds: float) -> None:
         """Note the losses, and keep the weights if they are the best so far, or none are judged."""
