@@ -94,6 +94,6 @@ def _multiplier(weight: Tensor, turned: Tensor, rows: int) -> Callable[[Tensor],
     reorder = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
     if weight.dtype == torch.bfloat16 and reorder is not None:
         packed = reorder(weight, rows)
-        product = torch.ops.mkldnn._linear_pointwise
+        product = torch.ops.mkldnn._linear_pointwise.default
         return lambda values: product(values, packed, None, "none", [], "")
     return lambda values: torch.mm(values, turned)
