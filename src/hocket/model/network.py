@@ -64,23 +64,34 @@ class Network(nn.Module):
         return [(zeros, zeros) for _ in self.lstms]
 
     def forward(
-        self, events: Tensor, sounding: Tensor, place: Tensor, mix: Tensor, state: LstmState
+        self,
+        events: Tensor,
+        sounding: Tensor,
+        place: Tensor,
+        mix: Tensor,
+        state: LstmState,
+        kind: torch.dtype = torch.float32,
     ) -> tuple[Tensor, LstmState]:
         """Return logits (B, T, V) and the state after T events.
 
         events int64 (B, T); sounding float (B, T, 88); place int64 (B, T, 3);
-        mix float (B, T, M): the weights of the themes for the next event.
+        mix float (B, T, M): the weights of the themes for the next event. `kind` is the data type
+        of the products and of what is returned. Autocast would not do: it turns cuDNN's LSTM to
+        float16, whatever it is told.
         """
         unseen = None
         if self.training and self.config.hidden:
             unseen = torch.rand(events.shape, device=events.device) < self.config.hidden
-        hidden = self.inputs(events, sounding, place, mix, unseen)
+        hidden = self.inputs(events, sounding, place, mix, unseen).to(kind)
         after: LstmState = []
         for lstm, before in zip(self.lstms, state, strict=True):
-            hidden, layer_state = lstm(hidden, before)
+            weights, start = ([t.to(kind) for t in ts] for ts in (lstm.parameters(), before))
+            how = True, 1, 0.0, self.training, False, True  # biases, 1 layer, …, batch first
+            hidden, *layer_state = torch.lstm(hidden, start, weights, *how)
             hidden = self.dropout(hidden)
-            after.append(layer_state)
-        return self.output(hidden), after
+            after.append((layer_state[0], layer_state[1]))
+        output = (self.output.weight.to(kind), self.output.bias.to(kind))
+        return nn.functional.linear(hidden, *output), after
 
     def inputs(
         self, events: Tensor, sounding: Tensor, place: Tensor, mix: Tensor, unseen: Tensor | None

@@ -15,16 +15,21 @@ WINDOW = 512
 
 
 def event_losses(
-    network: Network, batch: Batch, state: LstmState, rows: slice, window: slice
+    network: Network,
+    batch: Batch,
+    state: LstmState,
+    here: tuple[slice, slice] = (slice(None), slice(None)),
+    kind: torch.dtype = torch.float32,
 ) -> tuple[Tensor, LstmState]:
-    """Return nats per event (B, T), 0 where the target is ignored, and the state after."""
-    to, here = network.output.weight.device, (rows, window)
+    """Return nats per event (B, T) of rows and times, 0 where ignored, and the state after."""
+    to = network.output.weight.device
     logits, after = network(
         torch.from_numpy(batch.inputs[here]).to(to),
         torch.from_numpy(batch.features.sounding[here]).to(to, torch.float32),
         torch.from_numpy(batch.features.place[here]).to(to),
         torch.from_numpy(batch.mix[here]).to(to),
         state,
+        kind,
     )
     losses = nn.functional.cross_entropy(
         logits.transpose(1, 2).float(),
@@ -49,7 +54,7 @@ def held_out_loss(network: Network, batch: Batch, workers: Workers) -> float:
         end = int(np.flatnonzero(counted[row]).max(initial=-1)) + 1
         for begin in range(0, end, WINDOW):
             window = slice(begin, min(begin + WINDOW, end))
-            losses, state = event_losses(network, batch, state, rows, window)
+            losses, state = event_losses(network, batch, state, (rows, window))
             total += losses.double().sum().item()
         return total
 
