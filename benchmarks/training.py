@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from torch import nn
 
-import hocket.training  # noqa: F401 - before torch counts its threads
 from hocket.config import ModelConfig, RunConfig, TrainingConfig
 from hocket.corpus import Batch
 from hocket.model.network import InputSizes, Network

@@ -32,7 +32,7 @@ def _one_thread() -> Iterator[None]:
 
 def distance(one: Tensor, two: Tensor) -> float:
     """Return how far apart two tensors are, as a share of their length."""
-    return float((one - two).norm() / one.norm().clamp(min=1e-12))
+    return float(((one - two).norm() / one.norm().clamp(min=1e-12)).detach())
 
 
 # The LSTM layer

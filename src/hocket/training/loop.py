@@ -29,7 +29,7 @@ from hocket.training.descent import Descent
 from hocket.training.devices import choose_device, choose_precision
 from hocket.training.gradients import Gradients, OnGpu, OnProcessor
 from hocket.training.losses import held_out_loss
-from hocket.training.workers import Workers
+from hocket.training.workers import Workers, one_core_each
 
 ENDED = "the held-out loss stopped falling"
 OUT_OF_STEPS = "all steps were taken"
@@ -65,6 +65,7 @@ def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
     return digest.hexdigest()[:16]
 
 
+@one_core_each()
 def learn(
     corpus: Corpus,
     config: RunConfig,

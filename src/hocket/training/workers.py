@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -12,6 +13,17 @@ from hocket.training.devices import cores
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+
+@contextmanager
+def one_core_each() -> Iterator[None]:
+    """Keep torch from starting threads of its own, and let it have them again afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Workers:
