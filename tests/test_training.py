@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import llvmlite.binding
 import numpy as np
 import pytest
 import torch
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, TrainingConfig
 from hocket.corpus import Corpus, build, held_out_batch
-from hocket.corpus.batches import IGNORED
+from hocket.corpus.batches import IGNORED, training_batch
 from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import mix, sample
 from hocket.generation.rules import Rules, barred
@@ -21,16 +22,16 @@ from hocket.model import convert
 from hocket.model.sizes import InputSizes
 from hocket.music import Note, Piece
 from hocket.tokens import PLACE_SIZES, VOCAB, decode, encode
-from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint
+from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint, workers
 from hocket.training import checkpoint as checkpoints
-from hocket.training.devices import Threads
+from hocket.training.gradients import OnGpu
 from hocket.training.loop import ENDED, OUT_OF_STEPS, OUT_OF_TIME, _Run
 
 STEPS = 10
 
 
 def run_on(threads: int, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Threads, "next_step", lambda self: torch.set_num_threads(threads))
+    patch.setattr(workers, "cores", lambda: threads)
 
 
 @pytest.fixture(autouse=True)
@@ -195,17 +196,43 @@ def test_the_same_settings_give_the_same_bits_and_another_rng_others(
     assert any(not torch.equal(one.weights[n], other.weights[n]) for n in one.weights)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shards", [2, 3])
 def test_threads_change_no_bit(
-    corpus: Corpus, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+    precision: str, shards: int, corpus: Corpus, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wide = replace(config, model=replace(config.model, width=64))
-    short = changed(wide, max_steps=3, batch=8, window=32)
+    short = changed(wide, max_steps=4, batch=8, window=32, precision=precision, shards=shards)
     ends = []
-    for threads in (1, 2):
+    for threads in (1, 2, 5):
         run_on(threads, monkeypatch)
+        assert _Run(corpus, short, len(VOCAB), None).workers.count == min(threads, shards)
         ends.append(learned(corpus, short)[0])
-        assert torch.get_num_threads() == threads
-    assert_same(*ends)
+    assert_same(ends[0], ends[1])
+    assert_same(ends[0], ends[2])
+
+
+def test_shards_change_nothing_but_the_order_of_sums(corpus: Corpus, config: RunConfig) -> None:
+    """Each row keeps its chance, so that even hidden events and dropout are the same."""
+    found = []
+    for shards in (1, 2, 4, 256):
+        run = _Run(corpus, changed(config, shards=shards, precision="float32"), len(VOCAB), None)
+        run.step()
+        found.append((run.position.losses[0], run.parameters["lstms.0.weight_hh_l0"].grad))
+    for loss, gradient in found[1:]:
+        assert loss == pytest.approx(found[0][0], rel=1e-5)
+        assert torch.allclose(gradient, found[0][1], rtol=1e-3, atol=1e-7)  # type: ignore[arg-type]
+
+
+def test_what_others_draw_from_torch_s_generator_changes_nothing(
+    corpus: Corpus, config: RunConfig
+) -> None:
+    runs = [_Run(corpus, config, len(VOCAB), None) for _ in range(2)]
+    for run in runs:
+        torch.rand(7)
+        run.step()
+        run.step()
+    assert_same(*(replace(run.checkpoint(), random=torch.empty(0)) for run in runs))
 
 
 # Stopping and going on
@@ -322,6 +349,25 @@ def test_the_chance_of_a_gpu_is_kept(corpus: Corpus, config: RunConfig, tmp_path
     assert torch.equal(kept.cuda_random, state)
 
 
+def test_the_processor_s_way_and_the_gpu_s_way_find_the_same_gradients(
+    corpus: Corpus, config: RunConfig
+) -> None:
+    """Without chance both do the same; the GPU's way is plain torch and runs on a processor too."""
+    still = replace(config, model=replace(config.model, dropout=0.0, hidden=0.0))
+    matmul = torch.get_float32_matmul_precision()
+    for precision, tolerance in (("float32", 1e-5), ("bfloat16", 5e-2)):
+        run = _Run(corpus, changed(still, precision=precision), len(VOCAB), None)
+        batch, found = training_batch(corpus, run.config.training, 1, 0), []
+        for way in (run.gradients, OnGpu(run.network, run.config)):
+            loss, after = way.learn(batch, run.carry, 0)
+            gradients = [p.grad.clone() for p in run.parameters.values() if p.grad is not None]
+            found.append((gradients, [torch.tensor(loss), *(t for pair in after for t in pair)]))
+        for mine, theirs in zip(*found, strict=True):
+            for one, two in zip(mine, theirs, strict=True):
+                assert float((one - two).norm()) <= tolerance * float(two.norm())
+    torch.set_float32_matmul_precision(matmul)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_learns_too(corpus: Corpus, config: RunConfig, tmp_path: Path) -> None:
     there = changed(config, device="cuda")
@@ -348,6 +394,7 @@ def test_the_fingerprint_follows_what_learning_depends_on(
     other: list[Callable[[], str]] = [
         lambda: settings_fingerprint(changed(config, max_steps=11), corpus),
         lambda: settings_fingerprint(changed(config, batch=5), corpus),
+        lambda: settings_fingerprint(changed(config, shards=1), corpus),
         lambda: settings_fingerprint(replace(config, rng=99), corpus),
         lambda: settings_fingerprint(
             replace(config, model=replace(config.model, width=17)), corpus
@@ -357,6 +404,21 @@ def test_the_fingerprint_follows_what_learning_depends_on(
         lambda: settings_fingerprint(config, replace(corpus, home=corpus.home + 1)),
     ]
     assert mine not in {fingerprint() for fingerprint in other}
+
+
+def test_a_run_goes_on_only_in_the_numbers_it_began_with(
+    corpus: Corpus, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `auto` means depends on the machine, so that is part of the fingerprint."""
+    by_hand = {
+        name: settings_fingerprint(changed(config, precision=name), corpus)
+        for name in ("float32", "bfloat16")
+    }
+    assert len(set(by_hand.values())) == 2
+    for features, meant in (({}, "float32"), ({"avx512bf16": True}, "bfloat16")):
+        host: dict[str, bool] = features
+        monkeypatch.setattr(llvmlite.binding, "get_host_cpu_features", lambda host=host: host)
+        assert settings_fingerprint(changed(config, precision="auto"), corpus) == by_hand[meant]
 
 
 def refused(file: Path, settings: str) -> str:

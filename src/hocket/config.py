@@ -63,6 +63,17 @@ class TrainingConfig:
         "where to learn; only on the CPU are the same bits promised each time",
         choices=("cpu", "cuda"),
     )
+    precision: str = knob(
+        "auto",
+        "numbers of the products in learning; auto is bfloat16 where the processor or GPU has it",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    shards: int = knob(
+        2,
+        "parts of a batch that are learned at the same time, on the CPU; at most one a core",
+        1,
+        256,
+    )
     minutes: float = knob(1.5, "time budget for learning, in minutes; it usually stops before", 0)
     batch: int = knob(16, "sequences in a batch", 1, 4096)
     window: int = knob(96, "events of a sequence between two steps of the optimizer", 4, 65536)

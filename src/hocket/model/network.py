@@ -54,17 +54,42 @@ class Network(nn.Module):
         return [(zeros, zeros) for _ in self.lstms]
 
     def forward(
-        self, events: Tensor, sounding: Tensor, place: Tensor, mix: Tensor, state: LstmState
+        self,
+        events: Tensor,
+        sounding: Tensor,
+        place: Tensor,
+        mix: Tensor,
+        state: LstmState,
+        kind: torch.dtype = torch.float32,
     ) -> tuple[Tensor, LstmState]:
         """Return logits (B, T, V) and the state after T events.
 
         events int64 (B, T); sounding float (B, T, 88); place int64 (B, T, 3);
-        mix float (B, T, M): the weights of the themes for the next event.
+        mix float (B, T, M): the weights of the themes for the next event. `kind` is the data type
+        of the products and of what is returned. Autocast would not do: it turns cuDNN's LSTM to
+        float16, whatever it is told.
         """
-        seen = self.event(events)
+        unseen = None
         if self.training and self.config.hidden:
-            hidden_here = torch.rand(events.shape, device=events.device) < self.config.hidden
-            seen = seen.masked_fill(hidden_here[..., None], 0.0)
+            unseen = torch.rand(events.shape, device=events.device) < self.config.hidden
+        hidden = self.inputs(events, sounding, place, mix, unseen).to(kind)
+        after: LstmState = []
+        for lstm, before in zip(self.lstms, state, strict=True):
+            weights, start = ([t.to(kind) for t in ts] for ts in (lstm.parameters(), before))
+            how = True, 1, 0.0, self.training, False, True  # biases, 1 layer, …, batch first
+            hidden, *layer_state = torch.lstm(hidden, start, weights, *how)
+            hidden = self.dropout(hidden)
+            after.append((layer_state[0], layer_state[1]))
+        output = (self.output.weight.to(kind), self.output.bias.to(kind))
+        return nn.functional.linear(hidden, *output), after
+
+    def inputs(
+        self, events: Tensor, sounding: Tensor, place: Tensor, mix: Tensor, unseen: Tensor | None
+    ) -> Tensor:
+        """Return what enters the first LSTM (…, I); `unseen` (…) says which events are hidden."""
+        seen = self.event(events)
+        if unseen is not None:
+            seen = seen.masked_fill(unseen[..., None], 0.0)
         inputs = [seen]
         if self.config.sounding:
             inputs.append(self.sounding(sounding))
@@ -72,10 +97,4 @@ class Network(nn.Module):
             inputs.extend(table(place[..., i]) for i, table in enumerate(self.place))
         if self.config.theme:
             inputs.append(self.theme(mix))
-        hidden = torch.cat(inputs, dim=-1)
-        after: LstmState = []
-        for lstm, before in zip(self.lstms, state, strict=True):
-            hidden, layer_state = lstm(hidden, before)
-            hidden = self.dropout(hidden)
-            after.append(layer_state)
-        return self.output(hidden), after
+        return torch.cat(inputs, dim=-1)

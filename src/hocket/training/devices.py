@@ -1,25 +1,20 @@
-"""Where training runs: on the processor, with as many threads as pay, or on a GPU if asked to.
+"""Where training runs and in which numbers: on the processor, or on a GPU if asked to.
 
 A GPU is not used unasked, since the same bits each time are promised on the processor only.
-
-On a busy machine two threads can be many times slower than one, since each waits for the other at
-every small product. The threads do not change a result's bits (a test compares them), so the choice
-may follow the moment: it is probed again and again while the steps go on.
 """
 
 from __future__ import annotations
 
 import os
-import time
 
+import llvmlite.binding
 import torch
 
+from hocket.config import TrainingConfig
 from hocket.errors import ConfigError
 
-MOST_THREADS = 4
-"""More threads gain little on networks this small."""
-PROBE_EVERY = 60
-PROBE_STEPS = 2
+BFLOAT16_UNITS = ("avx512bf16", "amx-bf16", "bf16")
+"""What processors that multiply bfloat16 say of themselves: Intel, AMD and Arm, as LLVM names it."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -29,31 +24,23 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-class Threads:
-    """Chooses torch's threads: probes one against all, then keeps the faster for a while."""
+def choose_precision(training: TrainingConfig) -> torch.dtype:
+    """Return the data type of the products; weights and sums are float32 all the same.
 
-    def __init__(self) -> None:
-        self._choices = sorted({1, min(os.cpu_count() or 1, MOST_THREADS)})
-        self._step = 0
-        self._seconds = dict.fromkeys(self._choices, 0.0)
-        self._began = time.monotonic()
+    `auto` is bfloat16 where the device has instructions for it: without, it would be emulated.
+    """
+    if training.precision != "auto":
+        return torch.float32 if training.precision == "float32" else torch.bfloat16
+    if training.device == "cuda":
+        has_it = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+    else:
+        known = llvmlite.binding.get_host_cpu_features()
+        has_it = any(known.get(unit, False) for unit in BFLOAT16_UNITS)
+    return torch.bfloat16 if has_it else torch.float32
 
-    def next_step(self) -> None:
-        """Settle the threads of the step that begins now, and time the one that ended."""
-        if len(self._choices) == 1:
-            torch.set_num_threads(1)
-            return
-        now, place = time.monotonic(), self._step % PROBE_EVERY
-        if 0 < place <= PROBE_STEPS * len(self._choices):
-            self._seconds[self._probed(place - 1)] += now - self._began
-        if place == 0:
-            self._seconds = dict.fromkeys(self._choices, 0.0)
-        if place < PROBE_STEPS * len(self._choices):
-            torch.set_num_threads(self._probed(place))
-        elif place == PROBE_STEPS * len(self._choices):
-            torch.set_num_threads(min(self._choices, key=lambda n: self._seconds[n]))
-        self._step += 1
-        self._began = time.monotonic()
 
-    def _probed(self, place: int) -> int:
-        return self._choices[place // PROBE_STEPS]
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hocket.config import RunConfig, dumps
 from hocket.corpus import Batch, Corpus, held_out_batch, training_batch
@@ -26,7 +26,11 @@ from hocket.model.sizes import InputSizes
 from hocket.tokens.grammar import PLACE_SIZES
 from hocket.tokens.vocab import PITCHES
 from hocket.training.checkpoint import Checkpoint, Look, Position
-from hocket.training.devices import Threads, choose_device
+from hocket.training.descent import Descent
+from hocket.training.devices import choose_device, choose_precision
+from hocket.training.gradients import Gradients, OnGpu, OnProcessor
+from hocket.training.losses import held_out_loss
+from hocket.training.workers import Workers, one_core_each
 
 ENDED = "the held-out loss stopped falling"
 OUT_OF_STEPS = "all steps were taken"
@@ -34,8 +38,6 @@ OUT_OF_TIME = "the time budget was used up"
 ASKED = "it was stopped"
 
 WARMUP_STEPS = 20
-CLIP_NORM = 1.0
-EVALUATION_WINDOW = 512
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Progress:
 
 def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
     """Return what a checkpoint must agree on to be resumed: all but the time budget and takes."""
-    training = replace(config.training, minutes=0.0)
+    precision = str(choose_precision(config.training)).removeprefix("torch.")
+    training = replace(config.training, minutes=0.0, precision=precision)
     parts = RunConfig(rng=config.rng, model=config.model, training=training)
     digest = hashlib.sha256(dumps(parts).encode())
     for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out, corpus.home):
@@ -63,6 +66,7 @@ def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
     return digest.hexdigest()[:16]
 
 
+@one_core_each()
 def learn(
     corpus: Corpus,
     config: RunConfig,
@@ -134,20 +138,18 @@ class _Run:
     ) -> None:
         self.corpus, self.config = corpus, config
         self.settings = settings_fingerprint(config, corpus)
-        self.device, self.threads = choose_device(config.training.device), Threads()
+        self.device = choose_device(config.training.device)
         torch.manual_seed(config.rng)
         sizes = InputSizes(vocab_size, len(PITCHES), PLACE_SIZES, corpus.theme_count)
         self.network = Network(config.model, sizes).to(self.device)
         self.parameters = dict(self.network.named_parameters())
-        decayed = [p for p in self.parameters.values() if p.dim() > 1]
-        plain = [p for p in self.parameters.values() if p.dim() <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.training.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=config.training.learning_rate,
-            betas=(0.9, 0.98),
+        on_gpu = self.device.type == "cuda"
+        self.workers = Workers(1 if on_gpu else config.training.shards)
+        self.descent = Descent(list(self.parameters.values()), config.training, self.workers)
+        self.gradients: Gradients = (
+            OnGpu(self.network, config)
+            if on_gpu
+            else OnProcessor(self.network, config, self.workers)
         )
         self.carry: LstmState = self.network.start(config.training.batch)
         self.position = Position()
@@ -157,40 +159,18 @@ class _Run:
 
     def step(self) -> None:
         """Take one optimizer step on the next batch."""
-        self.threads.next_step()
         training, step = self.config.training, self.position.step
-        for group in self.optimizer.param_groups:
-            group["lr"] = _learning_rate(step, training.learning_rate, training.max_steps)
         batch = training_batch(self.corpus, training, self.config.rng, step)
         if batch.fresh:
             self.carry = self.network.start(training.batch)
-        self.network.train()
-        loss, self.carry = self._loss(batch, self.carry)
-        self.optimizer.zero_grad(set_to_none=False)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
-        self.optimizer.step()
-        self.position = replace(
-            self.position, step=step + 1, losses=(*self.position.losses, loss.item())
-        )
+        loss, self.carry = self.gradients.learn(batch, self.carry, step)
+        rate = _learning_rate(step, training.learning_rate, training.max_steps)
+        self.descent.step(rate)
+        self.position = replace(self.position, step=step + 1, losses=(*self.position.losses, loss))
 
     def evaluate(self, batch: Batch) -> float:
         """Return the loss on the held-out bars, the mean over themes, each counting alike."""
-        self.network.eval()
-        state = self.network.start(len(batch.inputs))
-        totals = np.zeros(len(batch.inputs))
-        with torch.no_grad():
-            for begin in range(0, batch.inputs.shape[1], EVALUATION_WINDOW):
-                losses, state = self._losses(batch, state, slice(begin, begin + EVALUATION_WINDOW))
-                totals += losses.sum(1).double().cpu().numpy()
-        counts = (batch.targets != IGNORED).sum(1)
-        theme = batch.mix[:, 0].argmax(1)
-        means = [
-            totals[theme == t].sum() / counts[theme == t].sum()
-            for t in range(self.corpus.theme_count)
-            if counts[theme == t].sum()
-        ]
-        return float(np.mean(means))
+        return held_out_loss(self.network, batch, self.workers)
 
     def look(self, held_out: float | None, seconds: float) -> None:
         """Note the losses, and keep the weights if they are the best so far, or none are judged."""
@@ -228,7 +208,7 @@ class _Run:
         """Return a copy of everything at this step boundary."""
         moments: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
         for name, parameter in self.parameters.items():
-            state = self.optimizer.state.get(parameter, {})
+            state = self.descent.state_of(parameter)
             for kind, group in zip(("exp_avg", "exp_avg_sq"), moments, strict=True):
                 if kind in state:
                     group[name] = state[kind].clone()
@@ -247,11 +227,12 @@ class _Run:
         self.best = dict(checkpoint.best)
         for name, parameter in self.parameters.items():
             if name in checkpoint.first_moment:
-                self.optimizer.state[parameter] = {
-                    "step": torch.tensor(float(checkpoint.position.step)),
-                    "exp_avg": checkpoint.first_moment[name].to(self.device),
-                    "exp_avg_sq": checkpoint.second_moment[name].to(self.device),
+                state = {
+                    "step": torch.tensor(float(checkpoint.position.step), device=self.device),
+                    "exp_avg": checkpoint.first_moment[name].to(self.device, copy=True),
+                    "exp_avg_sq": checkpoint.second_moment[name].to(self.device, copy=True),
                 }
+                self.descent.restore(parameter, state)
         self.carry = [
             (
                 checkpoint.carry[f"hidden.{layer}"].to(self.device),
@@ -268,29 +249,6 @@ class _Run:
 
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
-
-    def _loss(self, batch: Batch, state: LstmState) -> tuple[Tensor, LstmState]:
-        losses, after = self._losses(batch, state, slice(None))
-        counted = int((batch.targets != IGNORED).sum())
-        return losses.sum() / max(counted, 1), [(h.detach(), c.detach()) for h, c in after]
-
-    def _losses(self, batch: Batch, state: LstmState, window: slice) -> tuple[Tensor, LstmState]:
-        """Return nats per event (B, T), 0 where the target is ignored, and the state after."""
-        to = self.device
-        logits, after = self.network(
-            torch.from_numpy(batch.inputs[:, window]).to(to),
-            torch.from_numpy(batch.features.sounding[:, window]).to(to, torch.float32),
-            torch.from_numpy(batch.features.place[:, window]).to(to),
-            torch.from_numpy(batch.mix[:, window]).to(to),
-            state,
-        )
-        losses = nn.functional.cross_entropy(
-            logits.transpose(1, 2),
-            torch.from_numpy(batch.targets[:, window]).to(to),
-            ignore_index=IGNORED,
-            reduction="none",
-        )
-        return losses, after
 
 
 def _learning_rate(step: int, peak: float, steps: int) -> float:
