@@ -28,7 +28,7 @@ class Size:
     steps: int = 100
     predictions: int = 10
     context: int = 512
-    batches: tuple[int, ...] = (32, 64, 128)
+    batches: tuple[int, ...] = (32, 64, 128, 256, 512)
     seconds: float = 1.0
     collection: Path = material.COLLECTION
     """Where MIDI files are sampled from, if it is there; else some are made."""

@@ -14,10 +14,10 @@ Says = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class FakeSteps:
     """A batch whose logits (B, V) follow from the last events (B) and the mix (B, M) alone."""
 
-    def __init__(self, says: Says, batch: int) -> None:
+    def __init__(self, says: Says, batch: int, themes: int) -> None:
         self._says = says
         self.events = np.zeros(batch, np.int64)
-        self.seen = np.zeros((batch, FEATURES + 2), np.float32)
+        self.seen = np.zeros((batch, FEATURES + themes), np.float32)
         self.logits = np.zeros((batch, len(VOCAB)), np.float32)
 
     def step(self) -> None:
@@ -25,13 +25,13 @@ class FakeSteps:
 
 
 class Fake:
-    """A model that says what a function says."""
+    """A model of some themes that says what a function says."""
 
-    def __init__(self, says: Says) -> None:
-        self._says = says
+    def __init__(self, says: Says, themes: int = 2) -> None:
+        self._says, self._themes = says, themes
 
     def start(self, batch: int) -> FakeSteps:
-        return FakeSteps(self._says, batch)
+        return FakeSteps(self._says, batch, self._themes)
 
 
 def always(logits: np.ndarray) -> Fake:

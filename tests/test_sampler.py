@@ -209,7 +209,7 @@ def frequencies(config: GenerationConfig) -> list[float]:
         always(logits),
         [opening] * DRAWS,
         Rules(end=6, barred=barred(METERS)[None]),
-        mix.following([np.ones((1, 1), np.float32)] * DRAWS),
+        mix.following([mix.weights(0.5, 2)[None]] * DRAWS),
         config,
         rng=3,
     )
@@ -269,7 +269,7 @@ def test_likelihoods_are_probabilities() -> None:
         state = GRAMMAR.step(state, np.array([event]))
     following = np.flatnonzero(GRAMMAR.allowed(state)[0])
     sequences = [np.array([*begin, event]) for event in following]
-    alone = mix.following([np.ones((1, 1), np.float32)] * len(sequences))
+    alone = mix.following([mix.weights(0.5, 2)[None]] * len(sequences))
     scores = log_likelihoods(after(table), sequences, alone)
     assert sum(np.exp(score[-1]) for score in scores) == pytest.approx(1, abs=1e-4)
 
@@ -326,7 +326,7 @@ def test_the_earlier_rule_wins() -> None:
     for kept, other in ((first, second), (second, first)):
         sets = (barred(METERS), excluding(kept), excluding(other))
         rules = Rules(end=288, barred=np.stack(sets))
-        steady = mix.following([np.ones((1, 1), np.float32)])
+        steady = mix.following([mix.weights(0.5, 2)[None]])
         ((ids, _),) = sample(UNIFORM, [opening], rules, steady, config, 0)
         assert ids[2] == kept
 

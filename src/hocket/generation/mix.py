@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.music import Piece
 
-Mix = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""From the bar each take has come to, (B) counted from 0, to the weights of the themes, (B, M).
-
-It is asked whenever a take comes to another bar.
-"""
+Mix = NDArray[np.float32]
+"""The weights of the themes in each bar of each take, (B, bars, M); the last bar goes on."""
 
 
 def weights(mix: float, themes: int) -> NDArray[np.float32]:
@@ -26,9 +23,8 @@ def weights(mix: float, themes: int) -> NDArray[np.float32]:
 def following(plans: Sequence[NDArray[np.float32]]) -> Mix:
     """Return the mix that follows a plan, weights (bars, M), for each take; its last bar goes on."""
     longest = max(len(plan) for plan in plans)
-    rows = np.stack([plan[np.minimum(np.arange(longest), len(plan) - 1)] for plan in plans])
-    takes = np.arange(len(plans))
-    return lambda bars: rows[takes, np.minimum(bars, longest - 1)]
+    rows = [plan[np.minimum(np.arange(longest), len(plan) - 1)] for plan in plans]
+    return np.ascontiguousarray(np.stack(rows), np.float32)
 
 
 def leading_time(constant: NDArray[np.float32], themes: Sequence[Piece]) -> NDArray[np.float64]:

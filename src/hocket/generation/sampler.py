@@ -6,7 +6,7 @@ whether 4 or 16 are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +16,18 @@ from hocket.config import GenerationConfig
 from hocket.errors import GenerationError
 from hocket.generation.mix import Mix
 from hocket.generation.rules import Rules
-from hocket.generation.walking import Knobs, go_on, score
-from hocket.model.engine import Stepper
+from hocket.generation.walking import Knobs, go_on, hear, score
+from hocket.model.engine import Stepper, Steps
 from hocket.music import Piece
-from hocket.tokens import GRAMMAR, VOCAB, automaton
+from hocket.tokens import FEATURES, GRAMMAR, VOCAB, State
 from hocket.tokens.automaton import Phase
 from hocket.tokens.vocab import PITCHES
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+BLOCK = 256
+"""Chances that are drawn for a take at once."""
 MAX_EVENTS = 200_000
 """A take longer than this is given up: far beyond any playable one."""
 
@@ -65,40 +67,42 @@ def sample(
     first: int = 1,
     on_step: Callable[[float], None] = lambda bars: None,
 ) -> list[tuple[Ids, Floats]]:
-    """Continue each opening (ids from START on) to its END, following the mix.
+    """Continue each opening (ids from START on) to its END, following the mix (B, bars, M).
 
     Returns the ids and the log-probabilities of each take; `first` is the number of the first one.
     `on_step` gets the number of bars that the slowest take has, every few events.
     """
     batch = len(openings)
-    walk = _Walk(model, batch, mix)
-    state, steps = walk.state, walk.steps
-    darts = _Darts(rng, range(first, first + batch))
-    struck, scores = np.zeros((batch, len(PITCHES)), np.float32), np.zeros(batch, np.float32)
+    steps, state = model.start(batch), GRAMMAR.start(batch)
+    struck = np.zeros((batch, len(PITCHES)), np.float32)
     knobs = Knobs(np.float32(config.temperature), config.top_p, config.min_p, config.top_k or 0)
-    forced = _padded(openings, -1)
-    taken, scored = [steps.events.copy()], [scores.copy()]
-    walk.begin()
+    streams = [np.random.default_rng((rng, first + take)) for take in range(batch)]
+    forced = _padded(openings, -1).T.copy()
+    free = np.full(batch, -1)
+    taken = [_begun(steps, state, mix)]
+    scored = [np.zeros(batch, np.float32)]
     for step in range(1, MAX_EVENTS):
-        alive, turned = go_on(
-            step,
-            forced,
+        steps.step()
+        if step % BLOCK == 1:
+            darts = np.stack([stream.random(BLOCK) for stream in streams], axis=1)
+        events, scores = steps.events, np.empty(batch, np.float32)
+        alive = go_on(
+            forced[step] if step < len(forced) else free,
             knobs,
             rules,
+            mix,
+            darts[(step - 1) % BLOCK],
             state.table,
             struck,
             steps.logits,
-            *darts.ready(),
-            steps.events,
+            events,
             scores,
             steps.seen,
-            walk.bars,
         )
-        taken.append(steps.events.copy())
-        scored.append(scores.copy())
+        taken.append(events.copy())
+        scored.append(scores)
         if not alive:
             return _trimmed(taken, scored)
-        walk.step(turned)
         if step % 16 == 1:
             going = state.phase != Phase.ENDED
             on_step(float(((state.tick - state.bar_origin) / state.bar_ticks)[going].min()))
@@ -106,65 +110,34 @@ def sample(
 
 
 def log_likelihoods(model: Stepper, sequences: Sequence[Ids], mix: Mix) -> list[Floats]:
-    """Return the log-probability (T) in nats of each event of each sequence; START's is 0."""
+    """Return the log-probability (T) in nats of each event of each sequence; START's is 0.
+
+    The mix is (B, bars, M).
+    """
     padded = _padded(sequences, VOCAB.id("END"))
-    walk = _Walk(model, len(sequences), mix)
+    steps, state = model.start(len(sequences)), GRAMMAR.start(len(sequences))
     scores = np.zeros(padded.shape, np.float32)
     now = np.zeros(len(sequences), np.float32)
-    walk.begin()
-    table, events = walk.state.table, walk.steps.events
+    _begun(steps, state, mix)
     for t in range(1, padded.shape[1]):
         if t > 1:
-            _, turned = automaton.observe(table, events, walk.steps.seen, walk.bars)
-            walk.step(turned)
-        events[:] = padded[:, t]
-        score(table, walk.steps.logits, events, now)
+            hear(state.table, steps.events, mix, steps.seen)
+        steps.step()
+        steps.events[:] = padded[:, t]
+        score(state.table, steps.logits, steps.events, now)
         scores[:, t] = now
     return [scores[row, : len(sequence)] for row, sequence in enumerate(sequences)]
 
 
-class _Walk:
-    """A batch of takes beside a model: where they stand in the grammar, and what the model sees."""
-
-    def __init__(self, model: Stepper, batch: int, mix: Mix) -> None:
-        self.steps = model.start(batch)
-        self.state = GRAMMAR.start(batch)
-        self.bars = np.full(batch, -1)
-        self._mix = mix
-
-    def begin(self) -> None:
-        """Let the model hear START."""
-        self.steps.events[:] = VOCAB.id("START")
-        automaton.observe(self.state.table, self.steps.events, self.steps.seen, self.bars)
-        self.step(turned=True)
-
-    def step(self, turned: bool) -> None:
-        """Let the model hear the last events, with another mix where a bar has `turned`."""
-        if turned:
-            self.steps.seen[:, automaton.FEATURES :] = self._mix(self.bars)
-        self.steps.step()
-
-
-class _Darts:
-    """Numbers from 0 to 1 for each take, from a random stream of its own."""
-
-    BLOCK = 256
-
-    def __init__(self, rng: int, numbers: Iterable[int]) -> None:
-        self._streams = [np.random.default_rng((rng, number)) for number in numbers]
-        self._darts = np.stack([stream.random(self.BLOCK) for stream in self._streams])
-        self._used = np.zeros(len(self._streams), np.int64)
-        self._steps = 0
-
-    def ready(self) -> tuple[NDArray[np.float64], Ids]:
-        """Return darts (B, N) and how many of each row are used; asked once before each choice."""
-        if self._steps == self.BLOCK:
-            for row, stream in enumerate(self._streams):
-                left = self._darts[row, self._used[row] :]
-                self._darts[row] = np.concatenate((left, stream.random(self._used[row])))
-            self._used[:] = self._steps = 0
-        self._steps += 1
-        return self._darts, self._used
+def _begun(steps: Steps, state: State, mix: Mix) -> Ids:
+    """Let START be what the model hears first; returns it for each take, (B)."""
+    if len(mix) != len(state) or mix.shape[2] + FEATURES != steps.seen.shape[1]:
+        raise ValueError(
+            f"a mix of {mix.shape} does not fit {steps.seen.shape} that the model sees"
+        )
+    steps.events[:] = VOCAB.id("START")
+    hear(state.table, steps.events, mix, steps.seen)
+    return steps.events.copy()
 
 
 def _padded(sequences: Sequence[Ids], filling: int) -> Ids:

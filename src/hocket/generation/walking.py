@@ -15,7 +15,16 @@ from hocket.compiled import compiled
 from hocket.generation.choosing import draw, weigh
 from hocket.generation.pressing import press, remember
 from hocket.generation.rules import Rules
-from hocket.tokens.automaton import PHASE, Phase, allow_one, observe
+from hocket.tokens.automaton import (
+    BAR_LENGTH,
+    BAR_ORIGIN,
+    FEATURES,
+    PHASE,
+    TICK,
+    Phase,
+    allow_one,
+    observe,
+)
 from hocket.tokens.vocab import VOCAB
 
 Floats = NDArray[np.float32]
@@ -35,27 +44,41 @@ class Knobs(NamedTuple):
 
 
 @compiled
+def hear(table: Ids, events: Ids, plan: Floats, seen: Floats) -> bool:
+    """Move each row of the grammar's table (B, 94) on by its event (B), and write what is seen then.
+
+    Into `seen` (B, F + M) go the features and the themes' weights in the bar come to, of the `plan`
+    (B, bars, M), whose last bar goes on. Returns whether any take goes on.
+    """
+    alive = False
+    for b in range(len(table)):
+        row = table[b]
+        observe(row, events[b], seen[b])
+        bar = (row[TICK] - row[BAR_ORIGIN]) // row[BAR_LENGTH]
+        seen[b, FEATURES:] = plan[b, min(bar, plan.shape[1] - 1)]
+        alive = alive or row[PHASE] != _ENDED
+    return alive
+
+
+@compiled
 def go_on(
-    step: int,
     forced: Ids,
     knobs: Knobs,
     rules: Rules,
+    plan: Floats,
+    darts: NDArray[np.float64],
     table: Ids,
     struck: Floats,
     logits: Floats,
-    darts: NDArray[np.float64],
-    used: Ids,
     events: Ids,
     scores: Floats,
     seen: Floats,
-    bars: Ids,
-) -> tuple[bool, bool]:
-    """Choose the event of each take at a step, and move on to what the model sees after it.
+) -> bool:
+    """Choose the next event of each take, and move on to what the model sees after it.
 
-    `forced` (B, openings) are events not to be chosen, -1 where they may be; a take that is done gets
-    END. Read: logits (B, V), and darts (B, N), numbers from 0 to 1 of which `used` (B) are spent.
-    Written: events (B), their log-probabilities for the model in `scores` (B), and what `observe`
-    writes; also returns what that does.
+    `forced` (B) are events not to be chosen, -1 where they may be; a take that is done gets END.
+    `darts` (B) are numbers from 0 to 1. Read: logits (B, V). Written: events (B), their
+    log-probabilities for the model in `scores` (B), and what `hear` writes; also returns what that does.
     """
     mask = np.empty(logits.shape[1], np.bool_)
     weights = np.empty(logits.shape[1], np.float32)
@@ -67,13 +90,12 @@ def go_on(
             continue
         allow_one(table[b], mask)
         norm = weigh(logits[b], mask, knobs.temperature, weights, scratch)
-        event = forced[b, step] if step < forced.shape[1] else -1
+        event = forced[b]
         if event < 0:
             press(table[b], rules, struck[b], weights)
-            event = draw(weights, darts[b, used[b]], knobs.top_p, knobs.min_p, knobs.top_k, scratch)
-            used[b] += 1
+            event = draw(weights, darts[b], knobs.top_p, knobs.min_p, knobs.top_k, scratch)
         events[b], scores[b] = event, min(logits[b, event] - norm, np.float32(0))
-    return observe(table, events, seen, bars)
+    return hear(table, events, plan, seen)
 
 
 @compiled

@@ -132,31 +132,21 @@ def allow_one(row: Table, mask: NDArray[np.bool_]) -> None:
 
 
 @compiled
-def observe(
-    table: Table, ids: NDArray[np.int64], seen: NDArray[np.float32], bars: NDArray[np.int64]
-) -> tuple[bool, bool]:
-    """Move each row on by its event (B), and write what a model sees of where it stands then.
+def observe(row: Table, event: int, seen: NDArray[np.float32]) -> None:
+    """Move one row (94) on by an event, and write what a model sees of where it stands then.
 
-    Into the first F columns of `seen` (B, F or more) go the features as 0 and 1: the pitches that
-    sound, then one value of each part of the place (see `Features`); into `bars` (B) the bar come to,
-    counted from 0. Returns whether any row goes on, and whether any has come to another bar.
+    The features go as 0 and 1 into the first F of `seen`: the pitches that sound, then one value of
+    each part of the place (see `Features`).
     """
-    alive = turned = False
-    for b in range(len(ids)):
-        row, out = table[b], seen[b]
-        advance_one(row, ids[b])
-        for p in range(_COUNT):
-            out[p] = 1.0 if row[ONSETS + p] >= 0 else 0.0
-        out[_COUNT:FEATURES] = 0.0
-        tick, quarter, left = _place(row)
-        out[_COUNT + tick] = 1.0
-        out[_COUNT + _QUARTER + quarter] = 1.0
-        out[_COUNT + _QUARTER + PLACES + left] = 1.0
-        bar = (row[TICK] - row[BAR_ORIGIN]) // row[BAR_LENGTH]
-        turned = turned or bar != bars[b]
-        bars[b] = bar
-        alive = alive or row[PHASE] != _ENDED
-    return alive, turned
+    advance_one(row, event)
+    onsets = row[ONSETS:]
+    for p in range(_COUNT):
+        seen[p] = 1.0 if onsets[p] >= 0 else 0.0
+    seen[_COUNT:FEATURES] = 0.0
+    tick, quarter, left = _place(row)
+    seen[_COUNT + tick] = 1.0
+    seen[_COUNT + _QUARTER + quarter] = 1.0
+    seen[_COUNT + _QUARTER + PLACES + left] = 1.0
 
 
 @compiled
@@ -193,11 +183,10 @@ def walk(row: Table, ids: NDArray[np.int64], sounding: NDArray[np.bool_], place:
 
 
 @compiled
-def follow(table: Table, ids: NDArray[np.int64], seen: NDArray[np.float32]) -> None:
-    """Write what a model sees after each event (N) of one sequence into `seen` (N, F or more).
+def follow(row: Table, ids: NDArray[np.int64], seen: NDArray[np.float32]) -> None:
+    """Move one row (94) along ids (N), and write what a model sees after each event.
 
-    `table` (1, 94) is where the sequence stands before, and is moved on.
+    `seen` is (N, F or more).
     """
-    bars = np.zeros(1, np.int64)
     for n in range(len(ids)):
-        observe(table, ids[n : n + 1], seen[n : n + 1], bars)
+        observe(row, ids[n], seen[n])

@@ -173,7 +173,7 @@ class NoteGrammar:
 
     def see(self, ids: NDArray[np.integer], seen: NDArray[np.float32]) -> None:
         """Write the features after each event (N) as 0 and 1 into `seen`, (N, F or more)."""
-        automaton.follow(automaton.blank(1), np.asarray(ids, np.int64), seen)
+        automaton.follow(automaton.blank(1)[0], np.asarray(ids, np.int64), seen)
 
 
 def check_walk(grammar: Grammar, ids: NDArray[np.integer]) -> None:
