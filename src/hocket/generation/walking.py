@@ -78,7 +78,7 @@ def go_on(
 
     `forced` (B) are events not to be chosen, -1 where they may be; a take that is done gets END.
     `darts` (B) are numbers from 0 to 1. Read: logits (B, V). Written: events (B), their
-    log-probabilities for the model in `scores` (B), and what `hear` writes; also returns what that does.
+    log-probabilities for the model in `scores` (B), and what `hear` writes. Returns as `hear` does.
     """
     mask = np.empty(logits.shape[1], np.bool_)
     weights = np.empty(logits.shape[1], np.float32)
