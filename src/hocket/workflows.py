@@ -11,7 +11,6 @@ matplotlib) are imported where they are used, so that `hocket --help` and `impor
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,18 +24,11 @@ from hocket.sources import lettered, read_source, read_theme
 if TYPE_CHECKING:
     from hocket.analysis import Measures
     from hocket.corpus import Library
-    from hocket.model.checking import Heard
-    from hocket.model.engine import Engine
-    from hocket.model.sizes import InputSizes
     from hocket.model.weights import Weights
     from hocket.music import Piece
     from hocket.runs import Run
-    from hocket.training import Checkpoint
 
 MOST_THEMES = 16
-SECONDS_BETWEEN_SAVES = 10.0
-MOST_HEARD = 2048
-"""Events of the themes on which a converted model is checked."""
 
 
 def fuse(
@@ -194,10 +186,10 @@ def _learn_and_write(
     *,
     resume: bool,
 ) -> Run:
-    from hocket import runs
+    from hocket import learning, runs
 
-    checkpoint = _learned(themes, config, folder, reporter, resume=resume)
-    weights = _weights(checkpoint, config, themes)
+    checkpoint = learning.learn_themes(themes, config, folder, reporter, resume=resume)
+    weights = learning.weights_of(checkpoint, config, themes)
     position = checkpoint.position
     if folder is not None:
         from hocket.analysis.pictures import curve_png
@@ -207,126 +199,10 @@ def _learn_and_write(
         runs.save_weights(folder, weights)
         points = [(look.step, look.loss, look.held_out) for look in position.history]
         atomic_write(folder / runs.CURVE_FILE, curve_png(points))
-    from hocket.training import ASKED
-
-    if position.stopped == ASKED:
-        return runs.Run(themes, (), (), config, position.best_held_out, ASKED, folder)
+    if learning.was_asked_to_stop(checkpoint):
+        held_out, stopped = position.best_held_out, position.stopped
+        return runs.Run(themes, (), (), config, held_out, stopped, folder)
     return _write_takes(themes, weights, config, folder, reporter, 1)
-
-
-def _learned(
-    themes: Mapping[str, Piece],
-    config: RunConfig,
-    folder: Path | None,
-    reporter: Reporter,
-    *,
-    resume: bool,
-) -> Checkpoint:
-    import time
-
-    from hocket import training
-    from hocket.corpus import build
-    from hocket.generation.compose import key_of_takes
-    from hocket.runs import CHECKPOINT_FILE
-    from hocket.scores.files import atomic_write
-    from hocket.tokens import VOCAB
-    from hocket.training import checkpoint as checkpoints
-
-    corpus = build(
-        list(themes.values()),
-        key=key_of_takes(themes, config),
-        held_out=config.training.held_out,
-        hocket_count=config.training.hocket_pieces,
-        rng=config.rng,
-    )
-    for letter, keys in zip(themes, corpus.keys_of_themes, strict=True):
-        if keys < 12:
-            reporter.say(f"theme {letter} spans so much that only {keys} of 12 keys fit it")
-    earlier = None
-    if resume:
-        assert folder is not None
-        earlier = checkpoints.load(
-            folder / CHECKPOINT_FILE, training.settings_fingerprint(config, corpus)
-        )
-    saved = -math.inf
-
-    def save(checkpoint: Checkpoint) -> None:
-        nonlocal saved
-        due = time.monotonic() - saved >= SECONDS_BETWEEN_SAVES
-        if folder is not None and (due or checkpoint.position.stopped):
-            atomic_write(folder / CHECKPOINT_FILE, checkpoints.to_bytes(checkpoint))
-            saved = time.monotonic()
-
-    return training.learn(
-        corpus,
-        config,
-        len(VOCAB),
-        resume=earlier,
-        on_progress=reporter.learning,
-        on_checkpoint=save,
-        should_stop=reporter.should_stop,
-    )
-
-
-def _weights(checkpoint: Checkpoint, config: RunConfig, themes: Mapping[str, Piece]) -> Weights:
-    """Return what was learned, and the engine made of it and checked on the themes."""
-    from hocket.model.checking import converted
-    from hocket.model.weights import Learned, Weights, fingerprint
-    from hocket.tokens import VOCAB
-    from hocket.training import hearing
-
-    arrays = {name: tensor.numpy() for name, tensor in checkpoint.best.items()}
-    sizes, heard = _sizes(len(themes)), _heard(themes, config)
-    expected = hearing.said(checkpoint.best, config.model, sizes, heard)
-    engine, conversion = converted(arrays, config.model, sizes, heard, expected)
-    position = checkpoint.position
-    return Weights(
-        arrays,
-        config.model,
-        VOCAB.fingerprint,
-        tuple(theme.title for theme in themes.values()),
-        Learned(position.best_step, position.best_held_out, position.stopped),
-        engine,
-        conversion,
-        fingerprint(arrays),
-    )
-
-
-def _sizes(themes: int) -> InputSizes:
-    from hocket.model.sizes import InputSizes
-    from hocket.tokens import PLACE_SIZES, VOCAB
-    from hocket.tokens.vocab import PITCHES
-
-    return InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, themes)
-
-
-def _heard(themes: Mapping[str, Piece], config: RunConfig) -> list[Heard]:
-    """Return the beginnings of the themes, in the key of the takes, as a model hears them."""
-    import numpy as np
-
-    from hocket.generation.compose import key_of_takes
-    from hocket.model.checking import Heard
-    from hocket.music.pitch import agreeing
-    from hocket.tokens import FEATURES, GRAMMAR, encode
-
-    heard = []
-    for number, theme in enumerate(agreeing(list(themes.values()), key_of_takes(themes, config))):
-        ids = encode(theme)[: MOST_HEARD // len(themes)].astype(np.int64)
-        seen = np.zeros((len(ids), FEATURES + len(themes)), np.float32)
-        GRAMMAR.see(ids, seen)
-        seen[:, FEATURES + number] = 1
-        heard.append(Heard(ids, seen))
-    return heard
-
-
-def _engine(weights: Weights, config: RunConfig) -> Engine:
-    from hocket.model import convert
-
-    if config.generation.engine == "int8":
-        return convert.engine(weights.engine)
-    sizes = _sizes(len(weights.themes))
-    exact = convert.parts(weights.model)
-    return convert.engine(convert.to_onnx(weights.arrays, weights.model, sizes, exact))
 
 
 def _write_takes(
@@ -339,11 +215,12 @@ def _write_takes(
 ) -> Run:
     from hocket import runs
     from hocket.analysis import measure
+    from hocket.engines import engine_of
     from hocket.generation.compose import compose
 
     takes = compose(
         themes,
-        _engine(weights, config),
+        engine_of(weights, config),
         config,
         weights=weights.fingerprint,
         first=first,

@@ -88,7 +88,7 @@ def converted(
         if not furthest <= TOLERANCE:
             raise CheckpointError(
                 f"the engine is {furthest:.2g} away from the network it was made of, more than "
-                f"{TOLERANCE}; please report this, and use --device cpu"
+                f"{TOLERANCE}; please report this (what was learned is kept in the run's folder)"
             )
     goal = nats(truth, heard)
     for count in range(len(parts(config)) + 1):
