@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class FakeSteps:
         self.events = np.zeros(batch, np.int64)
         self.seen = np.zeros((batch, FEATURES + themes), np.float32)
         self.logits = np.zeros((batch, len(VOCAB)), np.float32)
+        self.state: Mapping[str, np.ndarray] = {}
 
     def step(self) -> None:
         self.logits[:] = self._says(self.events, self.seen[:, FEATURES:])

@@ -19,10 +19,12 @@ from hocket.generation.openings import Recipe, build
 from hocket.generation.pressing import press
 from hocket.generation.rules import Rules, barred
 from hocket.generation.sampler import log_likelihoods
+from hocket.model.engine import Stepper
 from hocket.music import Key, Meter, Note, Piece
 from hocket.music.pitch import agreeing
 from hocket.tokens import GRAMMAR, VOCAB, decode
 from hocket.tokens.grammar import check_walk
+from networks import engine_of, lively, small
 
 V = len(VOCAB)
 METERS = VOCAB.families["METER"]
@@ -39,7 +41,7 @@ def openings_of(*recipes: str, first: Callable[[], Piece] = four_four) -> list[n
 
 
 def taken(
-    model: Fake,
+    model: Stepper,
     openings: Sequence[np.ndarray],
     config: GenerationConfig,
     rng: int = 0,
@@ -159,6 +161,22 @@ def test_a_take_is_the_same_among_few_and_among_many() -> None:
     later = taken(model, openings[2:4], config, first=3)
     for (one, _), (two, _) in zip(later, many[2:4], strict=True):
         assert (one == two).all()
+
+
+def test_a_take_of_an_engine_in_int8_is_the_same_alone_and_among_many() -> None:
+    """Also when the others are done before it, and the batch gets smaller."""
+    engine = engine_of(lively(small("hybrid")), exact=())
+    config = replace(PLAIN, bars=12, voices=4)
+    openings = openings_of("A:1+B:2-3", "B:3+A:5", "A:2-3/B:4-6", "A:4+B:2-3", "A:1/B:2-3")
+    many = taken(engine, openings, config)
+    lengths = [len(ids) for ids, _ in many]
+    assert max(lengths) > min(lengths) + 32, "some takes are done long before others"
+    for number, (ids, scores) in enumerate(many):
+        ((alone, its_scores),) = taken(
+            engine, openings[number : number + 1], config, first=number + 1
+        )
+        assert alone.tolist() == ids.tolist()
+        assert its_scores.tolist() == scores.tolist()
 
 
 def test_the_same_rng_gives_the_same_take_and_another_one_another() -> None:

@@ -1,8 +1,4 @@
-"""The compiled loops of sampling: the logits of a take to weights, and weights to its next event.
-
-Exponentials are a polynomial in float32 (the one of the Cephes library, relative error below 2e-7),
-because a compiler can work on sixteen of them at once, which it cannot with a call of the system's.
-"""
+"""The compiled loops of sampling: the logits of a take to weights, and weights to its next event."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.compiled import compiled
+from hocket.model.floats import exp
 
 Floats = NDArray[np.float32]
 
@@ -17,30 +14,16 @@ _LANES = 16
 _FEW = 24
 """Up to so many candidates are sorted by insertion."""
 
-_SMALLEST = np.float32(-87.0)
-_LOG2_E = np.float32(1.44269504088896341)
-_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_C0, _C1 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3)
-_C2, _C3 = np.float32(8.3334519073e-3), np.float32(4.1665795894e-2)
-_C4, _C5 = np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
-_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+_SMALLEST = np.float32(-87)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @compiled
 def exponentials(values: Floats, most: np.float32, out: Floats) -> None:
     """Write exp(values - most) for values (V) up to `most`; 0 below exp(-87)."""
-    powers = np.empty(len(values), np.int32)
     for v in range(len(values)):
         x = values[v] - most
-        safe = max(x, _SMALLEST)
-        n = np.floor(safe * _LOG2_E + _HALF)
-        r = safe - n * _LN2_HIGH - n * _LN2_LOW
-        y = ((((_C0 * r + _C1) * r + _C2) * r + _C3) * r + _C4) * r + _C5
-        powers[v] = (np.int32(n) + np.int32(127)) << np.int32(23)
-        out[v] = (y * r * r + r + _ONE) if x >= _SMALLEST else _ZERO
-    twos = powers.view(np.float32)
-    for v in range(len(values)):
-        out[v] *= twos[v]
+        out[v] = exp(x) if x > _SMALLEST else _ZERO
 
 
 @compiled

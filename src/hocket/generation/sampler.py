@@ -72,41 +72,83 @@ def sample(
     Returns the ids and the log-probabilities of each take; `first` is the number of the first one.
     `on_step` gets the number of bars that the slowest take has, every few events.
     """
-    batch = len(openings)
-    steps, state = model.start(batch), GRAMMAR.start(batch)
-    struck = np.zeros((batch, len(PITCHES)), np.float32)
+    flock = _Flock(model, mix)
     knobs = Knobs(np.float32(config.temperature), config.top_p, config.min_p, config.top_k or 0)
-    streams = [np.random.default_rng((rng, first + take)) for take in range(batch)]
-    forced = _padded(openings, -1).T.copy()
-    free = np.full(batch, -1)
-    taken = [_begun(steps, state, mix)]
-    scored = [np.zeros(batch, np.float32)]
-    for step in range(1, MAX_EVENTS):
-        steps.step()
-        if step % BLOCK == 1:
-            darts = np.stack([stream.random(BLOCK) for stream in streams], axis=1)
-        events, scores = steps.events, np.empty(batch, np.float32)
-        alive = go_on(
-            forced[step] if step < len(forced) else free,
-            knobs,
-            rules,
-            mix,
-            darts[(step - 1) % BLOCK],
-            state.table,
-            struck,
-            steps.logits,
-            events,
-            scores,
-            steps.seen,
-        )
-        taken.append(events.copy())
-        scored.append(scores)
-        if not alive:
-            return _trimmed(taken, scored)
-        if step % 16 == 1:
-            going = state.phase != Phase.ENDED
-            on_step(float(((state.tick - state.bar_origin) / state.bar_ticks)[going].min()))
+    streams = [np.random.default_rng((rng, first + take)) for take in range(len(openings))]
+    forced = _padded(openings, -1)[:, 1:].T.copy()
+    logs: list[tuple[Ids, Floats]] = []
+    for begin in range(0, MAX_EVENTS, BLOCK):
+        darts = np.stack([stream.random(BLOCK) for stream in streams], axis=1)
+        ids, scores = np.full(darts.shape, VOCAB.id("END")), np.zeros(darts.shape, np.float32)
+        logs.append((ids, scores))
+        for step in range(begin, begin + BLOCK):
+            if step % 16 == 0:
+                on_step(flock.slowest())
+                flock.thin_out()
+            steps = flock.steps
+            steps.step()
+            alive = go_on(
+                step,
+                flock.takes,
+                forced,
+                knobs,
+                rules,
+                flock.mix,
+                darts,
+                flock.table,
+                flock.struck,
+                steps.logits,
+                steps.events,
+                steps.seen,
+                ids,
+                scores,
+            )
+            if not alive:
+                return _of_takes(logs)
     raise GenerationError(f"a take has no end after {MAX_EVENTS} events; ask for fewer bars")
+
+
+class _Flock:
+    """The takes that are still written, side by side: where they stand, and what they follow."""
+
+    def __init__(self, model: Stepper, mix: Mix) -> None:
+        self._model = model
+        self.takes = np.arange(len(mix))
+        """(B): which of all takes each row is."""
+        self.mix = mix
+        self.steps, self.table = model.start(len(mix)), GRAMMAR.start(len(mix)).table
+        self.struck = np.zeros((len(mix), len(PITCHES)), np.float32)
+        _begin(self.steps, self.table, mix)
+
+    def slowest(self) -> float:
+        """Return the bars of the take that has the fewest."""
+        state = State(self.table)
+        going = state.phase != Phase.ENDED
+        return float(((state.tick - state.bar_origin) / state.bar_ticks)[going].min())
+
+    def thin_out(self) -> None:
+        """Let takes that are done go, once they are an eighth: a step is then for fewer rows."""
+        going = np.flatnonzero(State(self.table).phase != Phase.ENDED)
+        if len(going) > 0.875 * len(self.takes):
+            return
+        before, self.steps = self.steps, self._model.start(len(going))
+        self.steps.state = {name: array[going] for name, array in before.state.items()}
+        self.steps.events[:], self.steps.seen[:] = before.events[going], before.seen[going]
+        self.takes, self.mix = self.takes[going], self.mix[going]
+        self.table, self.struck = self.table[going], self.struck[going]
+
+
+def _of_takes(logs: Sequence[tuple[Ids, Floats]]) -> list[tuple[Ids, Floats]]:
+    """Return ids and scores of each take from logs (BLOCK, takes), with START and up to END."""
+    ids, scores = (np.concatenate(blocks) for blocks in zip(*logs, strict=True))
+    lengths = (ids != VOCAB.id("END")).sum(0) + 1
+    return [
+        (
+            np.concatenate(([VOCAB.id("START")], ids[:length, take])),
+            np.concatenate((np.zeros(1, np.float32), scores[:length, take])),
+        )
+        for take, length in enumerate(lengths)
+    ]
 
 
 def log_likelihoods(model: Stepper, sequences: Sequence[Ids], mix: Mix) -> list[Floats]:
@@ -115,29 +157,28 @@ def log_likelihoods(model: Stepper, sequences: Sequence[Ids], mix: Mix) -> list[
     The mix is (B, bars, M).
     """
     padded = _padded(sequences, VOCAB.id("END"))
-    steps, state = model.start(len(sequences)), GRAMMAR.start(len(sequences))
+    steps, table = model.start(len(sequences)), GRAMMAR.start(len(sequences)).table
     scores = np.zeros(padded.shape, np.float32)
     now = np.zeros(len(sequences), np.float32)
-    _begun(steps, state, mix)
+    _begin(steps, table, mix)
     for t in range(1, padded.shape[1]):
         if t > 1:
-            hear(state.table, steps.events, mix, steps.seen)
+            hear(table, steps.events, mix, steps.seen)
         steps.step()
         steps.events[:] = padded[:, t]
-        score(state.table, steps.logits, steps.events, now)
+        score(table, steps.logits, steps.events, now)
         scores[:, t] = now
     return [scores[row, : len(sequence)] for row, sequence in enumerate(sequences)]
 
 
-def _begun(steps: Steps, state: State, mix: Mix) -> Ids:
-    """Let START be what the model hears first; returns it for each take, (B)."""
-    if len(mix) != len(state) or mix.shape[2] + FEATURES != steps.seen.shape[1]:
+def _begin(steps: Steps, table: Ids, mix: Mix) -> None:
+    """Let START be what the model hears first."""
+    if len(mix) != len(table) or mix.shape[2] + FEATURES != steps.seen.shape[1]:
         raise ValueError(
             f"a mix of {mix.shape} does not fit {steps.seen.shape} that the model sees"
         )
     steps.events[:] = VOCAB.id("START")
-    hear(state.table, steps.events, mix, steps.seen)
-    return steps.events.copy()
+    hear(table, steps.events, mix, steps.seen)
 
 
 def _padded(sequences: Sequence[Ids], filling: int) -> Ids:
@@ -146,9 +187,3 @@ def _padded(sequences: Sequence[Ids], filling: int) -> Ids:
     for row, sequence in zip(rows, sequences, strict=True):
         row[: len(sequence)] = sequence
     return rows
-
-
-def _trimmed(taken: list[Ids], scored: list[Floats]) -> list[tuple[Ids, Floats]]:
-    ids, scores = np.stack(taken, axis=1), np.stack(scored, axis=1)
-    lengths = (ids != VOCAB.id("END")).sum(1) + 1
-    return [(i[:n], s[:n]) for i, s, n in zip(ids, scores, lengths, strict=True)]

@@ -62,6 +62,8 @@ def hear(table: Ids, events: Ids, plan: Floats, seen: Floats) -> bool:
 
 @compiled
 def go_on(
+    step: int,
+    takes: Ids,
     forced: Ids,
     knobs: Knobs,
     rules: Rules,
@@ -71,30 +73,36 @@ def go_on(
     struck: Floats,
     logits: Floats,
     events: Ids,
-    scores: Floats,
     seen: Floats,
+    ids: Ids,
+    scores: Floats,
 ) -> bool:
     """Choose the next event of each take, and move on to what the model sees after it.
 
-    `forced` (B) are events not to be chosen, -1 where they may be; a take that is done gets END.
-    `darts` (B) are numbers from 0 to 1. Read: logits (B, V). Written: events (B), their
-    log-probabilities for the model in `scores` (B), and what `hear` writes. Returns as `hear` does.
+    Row b of the arrays (B, …) is of the take `takes[b]`. `forced` (N, takes) are events that are not
+    to be chosen, -1 where they may be. `darts` (BLOCK, takes) are numbers from 0 to 1; the events and
+    their log-probabilities for the model go into `ids` and `scores`, of the same shape, at `step`
+    modulo BLOCK. A take that is done gets END. Read: logits (B, V). Returns as `hear` does.
     """
     mask = np.empty(logits.shape[1], np.bool_)
     weights = np.empty(logits.shape[1], np.float32)
     scratch = np.empty(logits.shape[1], np.float32)
+    line = step % len(darts)
     for b in range(len(table)):
+        take = takes[b]
         remember(events[b], struck[b])
         if table[b, PHASE] == _ENDED:
-            events[b], scores[b] = _END, 0
+            events[b] = _END
             continue
         allow_one(table[b], mask)
         norm = weigh(logits[b], mask, knobs.temperature, weights, scratch)
-        event = forced[b]
+        event = forced[step, take] if step < len(forced) else -1
         if event < 0:
             press(table[b], rules, struck[b], weights)
-            event = draw(weights, darts[b], knobs.top_p, knobs.min_p, knobs.top_k, scratch)
-        events[b], scores[b] = event, min(logits[b, event] - norm, np.float32(0))
+            dart = darts[line, take]
+            event = draw(weights, dart, knobs.top_p, knobs.min_p, knobs.top_k, scratch)
+        events[b] = ids[line, take] = event
+        scores[line, take] = min(logits[b, event] - norm, np.float32(0))
     return hear(table, events, plan, seen)
 
 

@@ -45,6 +45,14 @@ class Steps(Protocol):
     logits: Array
     """(B, V): to be read after a step."""
 
+    @property
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """What the model remembers of each sequence, arrays (B, …) by name: a copy."""
+
+    @state.setter
+    def state(self, values: Mapping[str, NDArray[Any]]) -> None:
+        """Give it back what it remembered."""
+
     def step(self) -> None:
         """Take the events in, and write the logits of what may come next."""
 
@@ -64,8 +72,8 @@ class Engine:
     ) -> None:
         """Take an ONNX graph and its arrays; raises `CheckpointError` if they are none of ours.
 
-        The arrays may be windows onto a file. Without `threads` their number is probed for each size
-        of batch; it changes no bit of a result.
+        The arrays may be windows onto a file. Without `threads` their number is probed once for
+        batches of about a size; it changes no bit of a result.
         """
         self._graph, self._arrays = graph, arrays
         self._threads = threads
@@ -89,9 +97,10 @@ class Engine:
 
     def start(self, batch: int) -> BoundSteps:
         """Return `batch` sequences before their first event, in their zero state."""
-        if batch not in self._chosen:
-            self._chosen[batch] = self._threads or self._probed(batch)
-        return self._bound(batch, self._chosen[batch])
+        size = batch.bit_length()
+        if size not in self._chosen:
+            self._chosen[size] = self._threads or self._probed(batch)
+        return self._bound(batch, self._chosen[size])
 
     def _bound(self, batch: int, threads: int) -> BoundSteps:
         arrays = {
@@ -160,12 +169,12 @@ class BoundSteps:
         self._turn = 1 - self._turn
 
     @property
-    def state(self) -> dict[str, NDArray[Any]]:
-        """What the network remembers, by name: a copy, to be given back later."""
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """What the network remembers of each sequence, arrays (B, H) by name: a copy."""
         return {name: array.copy() for name, array in self._states[self._turn].items()}
 
     @state.setter
-    def state(self, values: dict[str, NDArray[Any]]) -> None:
+    def state(self, values: Mapping[str, NDArray[Any]]) -> None:
         for name, array in self._states[self._turn].items():
             array[:] = values[name]
 

@@ -2,8 +2,7 @@
 
 bfloat16 is the upper half of a float32; numpy does not know it, so it arrives as bits in uint16.
 Surprising decision: tanh and exp are polynomials of our own, since a call of the C library's cannot
-be turned into vector instructions. Their errors are below 4e-7 (tests hold them to it). numba keeps
-what it compiled until the calling file changes: after a change here, touch the files that import it.
+be turned into vector instructions. Their errors are below 4e-7 (tests hold them to it).
 """
 
 from __future__ import annotations
