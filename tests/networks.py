@@ -58,7 +58,7 @@ def heard(themes: list[Piece], length: int) -> list[Heard]:
         GRAMMAR.see(ids, seen)
         seen[:, FEATURES] = random.random(length)
         seen[:, FEATURES + 1] = 1 - seen[:, FEATURES]
-        sequences.append(Heard(ids, seen))
+        sequences.append(Heard(ids, seen, np.append(ids[1:], -1)))
     return sequences
 
 

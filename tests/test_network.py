@@ -56,8 +56,8 @@ def test_engine_equals_network(preset: str, layers: int, themes: list[Piece]) ->
 def test_each_input_counts_and_may_be_left_out(left_out: str, themes: list[Piece]) -> None:
     sequences = heard(themes, 30)
     columns = {"sounding": slice(0, 88), "place": slice(88, 144), "theme": slice(144, None)}
-    changed = [Heard(events, seen.copy()) for events, seen in sequences]
-    for _, seen in changed:
+    changed = [sequence._replace(seen=sequence.seen.copy()) for sequence in sequences]
+    for _, seen, _ in changed:
         seen[:, columns[left_out]] = seen[:, columns[left_out]][:, ::-1]
     seeing = engine_of(lively(small("hybrid")))
     assert np.abs(together(seeing, sequences) - together(seeing, changed)).max() > 1e-3
@@ -149,9 +149,12 @@ def test_int8_is_near_and_keeps_in_float_what_it_must(
 
 def test_nats_are_those_of_the_next_events() -> None:
     logits = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [1, 1, 1]], np.float32))
-    sequence = Heard(np.array([2, 0, 1]), np.zeros((3, 1), np.float32))
+    sequence = Heard(np.array([2, 0, 1]), np.zeros((3, 1), np.float32), np.array([0, 1, -1]))
     expected = -(np.log(0.5) + np.log(0.8)) / 2
     assert nats([logits], [sequence]) == pytest.approx(expected, rel=1e-6)
+    first = sequence._replace(following=np.array([0, -1, -1]))
+    assert nats([logits], [first]) == pytest.approx(-np.log(0.5), rel=1e-6)
+    assert nats([logits], [sequence._replace(following=np.full(3, -1))]) == 0
 
 
 def test_an_engine_that_is_not_the_network_is_refused(themes: list[Piece]) -> None:

@@ -11,38 +11,26 @@ import numpy as np
 
 from hocket import training
 from hocket.config import RunConfig
-from hocket.corpus import build
+from hocket.corpus import Corpus, build, held_out_batch
 from hocket.engines import input_sizes
 from hocket.generation.compose import key_of_takes
 from hocket.model.checking import Heard, converted
 from hocket.model.weights import Learned, Weights, fingerprint
 from hocket.music import Piece
-from hocket.music.pitch import agreeing
 from hocket.reporter import Reporter
 from hocket.runs import CHECKPOINT_FILE
 from hocket.scores.files import atomic_write
-from hocket.tokens import FEATURES, GRAMMAR, VOCAB, encode
+from hocket.tokens import FEATURES, GRAMMAR, VOCAB
 from hocket.training import Checkpoint, hearing
 from hocket.training import checkpoint as checkpoints
 
 SECONDS_BETWEEN_SAVES = 10.0
-MOST_HEARD = 2048
+MOST_HEARD = 4096
 """Events of the themes on which a converted model is checked."""
 
 
-def learn_themes(
-    themes: Mapping[str, Piece],
-    config: RunConfig,
-    folder: Path | None,
-    reporter: Reporter,
-    *,
-    resume: bool,
-) -> Checkpoint:
-    """Learn themes by letter until learning ends or is stopped, and return the last checkpoint.
-
-    With a folder, checkpoints are saved there, and `resume` goes on from the one it holds. Raises
-    `CheckpointError` where that does not fit.
-    """
+def corpus_of(themes: Mapping[str, Piece], config: RunConfig, reporter: Reporter) -> Corpus:
+    """Return what is learned from themes by letter: themselves, rebarred, and in turns."""
     corpus = build(
         list(themes.values()),
         key=key_of_takes(themes, config),
@@ -53,6 +41,17 @@ def learn_themes(
     for letter, keys in zip(themes, corpus.keys_of_themes, strict=True):
         if keys < 12:
             reporter.say(f"theme {letter} spans so much that only {keys} of 12 keys fit it")
+    return corpus
+
+
+def learn(
+    corpus: Corpus, config: RunConfig, folder: Path | None, reporter: Reporter, *, resume: bool
+) -> Checkpoint:
+    """Learn until learning ends or is stopped, and return the last checkpoint.
+
+    With a folder, checkpoints are saved there, and `resume` goes on from the one it holds. Raises
+    `CheckpointError` where that does not fit.
+    """
     earlier = None
     if resume:
         assert folder is not None
@@ -84,10 +83,12 @@ def was_asked_to_stop(checkpoint: Checkpoint) -> bool:
     return checkpoint.position.stopped == training.ASKED
 
 
-def weights_of(checkpoint: Checkpoint, config: RunConfig, themes: Mapping[str, Piece]) -> Weights:
+def weights_of(
+    checkpoint: Checkpoint, corpus: Corpus, config: RunConfig, themes: Mapping[str, Piece]
+) -> Weights:
     """Return what was learned, and the engine made of it and checked on the themes."""
     arrays = {name: tensor.numpy() for name, tensor in checkpoint.best.items()}
-    sizes, heard = input_sizes(len(themes)), _heard(themes, config)
+    sizes, heard = input_sizes(len(themes)), _heard(corpus)
     expected = hearing.said(checkpoint.best, config.model, sizes, heard)
     engine, conversion = converted(arrays, config.model, sizes, heard, expected)
     position = checkpoint.position
@@ -103,13 +104,21 @@ def weights_of(checkpoint: Checkpoint, config: RunConfig, themes: Mapping[str, P
     )
 
 
-def _heard(themes: Mapping[str, Piece], config: RunConfig) -> list[Heard]:
-    """Return the beginnings of the themes, in the key of the takes, as a model hears them."""
+def _heard(corpus: Corpus) -> list[Heard]:
+    """Return the beginnings of the themes as a model hears them; held-out bars are judged.
+
+    All events are, where no bar is held out in what is heard.
+    """
+    batch = held_out_batch(corpus)
+    most = MOST_HEARD // corpus.theme_count
+    following = batch.targets[:, :most]
+    if not (following >= 0).any():
+        following = batch.inputs[:, 1 : most + 1]
     heard = []
-    for number, theme in enumerate(agreeing(list(themes.values()), key_of_takes(themes, config))):
-        ids = encode(theme)[: MOST_HEARD // len(themes)].astype(np.int64)
-        seen = np.zeros((len(ids), FEATURES + len(themes)), np.float32)
+    for row, expected in enumerate(following):
+        ids = batch.inputs[row, : len(expected)]
+        seen = np.zeros((len(ids), FEATURES + corpus.theme_count), np.float32)
         GRAMMAR.see(ids, seen)
-        seen[:, FEATURES + number] = 1
-        heard.append(Heard(ids, seen))
+        seen[:, FEATURES:] = batch.mix[row, : len(ids)]
+        heard.append(Heard(ids, seen, expected))
     return heard

@@ -188,8 +188,9 @@ def _learn_and_write(
 ) -> Run:
     from hocket import learning, runs
 
-    checkpoint = learning.learn_themes(themes, config, folder, reporter, resume=resume)
-    weights = learning.weights_of(checkpoint, config, themes)
+    corpus = learning.corpus_of(themes, config, reporter)
+    checkpoint = learning.learn(corpus, config, folder, reporter, resume=resume)
+    weights = learning.weights_of(checkpoint, corpus, config, themes)
     position = checkpoint.position
     if folder is not None:
         from hocket.analysis.pictures import curve_png

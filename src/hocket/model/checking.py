@@ -1,8 +1,8 @@
 """Is a converted model still the network? Both are heard on real sequences.
 
 In float32 an engine must say what the network says. In int8 it may lose at most half a percent in nats
-per note; where it loses more, its parts go back to float32 one after the other, the most sensitive
-first. Per note and per event the share lost is the same, since the events are.
+per note of music that was not learned; where it loses more, its parts go back to float32 one after the
+other, the most sensitive first. Per note and per event the share lost is the same, since the events are.
 """
 
 from __future__ import annotations
@@ -27,10 +27,14 @@ TOLERANCE = 1e-4
 
 
 class Heard(NamedTuple):
-    """A real sequence: events int64 (T), and what is seen after each, float32 (T, F + M)."""
+    """A real sequence as a model hears it, and what it should expect."""
 
     events: NDArray[np.int64]
+    """(T)"""
     seen: NDArray[np.float32]
+    """(T, F + M): what is seen after each event."""
+    following: NDArray[np.int64]
+    """(T): the event after each; negative where it is not judged."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,16 @@ def said(model: Stepper, heard: Heard) -> NDArray[np.float32]:
 
 
 def nats(logits: Sequence[NDArray[np.float32]], heard: Sequence[Heard]) -> float:
-    """Return the mean of what the next events cost, in nats per event."""
+    """Return the mean of what the judged events cost, in nats per event."""
     total = count = 0.0
     for rows, sequence in zip(logits, heard, strict=True):
-        before, following = rows[:-1].astype(np.float64), sequence.events[1:]
-        most = before.max(1)
+        judged = np.flatnonzero(sequence.following >= 0)
+        before = rows[judged].astype(np.float64)
+        most = before.max(1, initial=-np.inf)
         norms = most + np.log(np.exp(before - most[:, None]).sum(1))
-        total += float((norms - before[np.arange(len(following)), following]).sum())
-        count += len(following)
+        said_of_it = before[np.arange(len(judged)), sequence.following[judged]]
+        total += float((norms - said_of_it).sum())
+        count += len(judged)
     return total / max(count, 1)
 
 

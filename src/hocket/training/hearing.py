@@ -24,7 +24,7 @@ def said(
     network.eval()
     ends = np.cumsum((sizes.pitches, *sizes.places))
     logits = []
-    for events, seen in heard:
+    for events, seen, _ in heard:
         sounding, *places, mix = np.split(seen, ends, axis=1)
         with torch.no_grad():
             rows, _ = network(
