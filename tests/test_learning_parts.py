@@ -96,7 +96,7 @@ def test_the_loss_and_its_gradients_are_those_of_torch(
     expected = nn.functional.cross_entropy(3 * layer(hidden), targets, reduction="sum") / 7
     tripled = nn.Parameter(3 * layer.weight.detach()), nn.Parameter(3 * layer.bias.detach())
     mine = surprise(hidden.to(kind), tripled, targets.numpy(), 1 / 7, Workspace())
-    assert float(mine) == pytest.approx(float(expected), rel=tolerance, abs=tolerance)
+    assert mine.item() == pytest.approx(expected.item(), rel=tolerance, abs=tolerance)
     gradients = torch.autograd.grad(expected, wanted)
     found = torch.autograd.grad(2 * mine, (hidden, *tripled))
     scales = (1 / 2, 3 / 2, 3 / 2)

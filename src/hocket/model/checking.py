@@ -1,8 +1,8 @@
 """Is a converted model still the network? Both are heard on real sequences.
 
 In float32 an engine must say what the network says. In int8 it may lose at most half a percent in nats
-per note of music that was not learned; where it loses more, its parts go back to float32 one after the
-other, the most sensitive first. Per note and per event the share lost is the same, since the events are.
+per note of music that was not learned; where it loses more, its parts go back to float32 one after
+the other, the most sensitive first. Per note and per event the share lost is the same.
 """
 
 from __future__ import annotations
