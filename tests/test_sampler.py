@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conftest import four_four, three_four
 from fakes import UNIFORM, Fake, after, always
 from hocket.config import GenerationConfig, RunConfig, SeedConfig
+from hocket.errors import GenerationError
 from hocket.generation import mix, rules_for, sample
 from hocket.generation.compose import compose
 from hocket.generation.openings import Recipe, build
@@ -307,6 +308,14 @@ def test_on_step_hears_of_bars() -> None:
     assert heard == sorted(heard)
     assert heard[0] == 0
     assert 3 < heard[-1] <= 6
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf])
+def test_a_model_that_says_no_numbers_is_refused(strange: float) -> None:
+    logits = np.zeros(V)
+    logits[ON.start :] = strange
+    with pytest.raises(GenerationError, match="nothing that is a number"):
+        taken(always(logits), openings_of("A:1+B:2-3"), replace(PLAIN, bars=4))
 
 
 # Rules that quarrel

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hocket.config import RunConfig
+from hocket.engines import engine_of
 from hocket.errors import CheckpointError
 from hocket.model import convert
 from hocket.model.checking import Conversion
+from hocket.model.mapped import arrays_in
+from hocket.model.network import Network
 from hocket.model.weights import (
     CARD_FILE,
     FILES,
@@ -72,6 +76,25 @@ def test_saved_weights_load_exactly(tmp_path: Path) -> None:
     assert loaded.conversion == saved.conversion
     assert to_files(loaded) == to_files(saved)
     convert.engine(loaded.engine).start(1).step()
+
+
+def test_an_engine_of_another_vocabulary_or_more_themes_is_refused() -> None:
+    weights = some_weights()
+    for sizes in (SIZES._replace(events=5), SIZES._replace(themes=3)):
+        network = Network(weights.model, sizes)
+        model = convert.to_onnx(arrays_of(network), weights.model, sizes, ())
+        with pytest.raises(CheckpointError, match="does not fit"):
+            engine_of(replace(weights, engine=model), RunConfig())
+    engine_of(weights, RunConfig())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"[" * 9000, b"[]", b'{"a":{"dtype":"F32","shape":[1e999],"data_offsets":[0,4]}}', b"{"],
+)
+def test_a_header_that_lies_is_refused(header: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - each says it in its own words
+        arrays_in(len(header).to_bytes(8, "little") + header + bytes(8))
 
 
 def test_the_fingerprint_follows_the_values() -> None:

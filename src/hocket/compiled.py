@@ -29,10 +29,17 @@ def compiled(function: _F) -> _F:
     kernel: Any
     try:
         kernel = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-        kernel._cache._cache_file._source_stamp = state_of_sources()
+        _follow_all_sources(kernel._cache)
     except (RuntimeError, AttributeError):  # numba may write nowhere, or keeps things otherwise
         kernel = numba.njit(nogil=True, error_model="numpy")(function)
     return cast("_F", kernel)
+
+
+def _follow_all_sources(kept: Any) -> None:
+    """Let numba's store of a kernel have other files for each state of hocket's sources."""
+    stamp = state_of_sources()
+    name = f"{kept._impl.filename_base}.{stamp[:12]}"
+    kept._cache_file = type(kept._cache_file)(kept._cache_path, name, stamp)
 
 
 @cache

@@ -11,7 +11,7 @@ import numpy as np
 
 from hocket import training
 from hocket.config import RunConfig
-from hocket.corpus import Corpus, build, held_out_batch
+from hocket.corpus import Corpus, Kind, build, held_out_batch
 from hocket.engines import input_sizes
 from hocket.generation.compose import key_of_takes
 from hocket.model.checking import Heard, converted
@@ -110,15 +110,15 @@ def _heard(corpus: Corpus) -> list[Heard]:
     All events are, where no bar is held out in what is heard.
     """
     batch = held_out_batch(corpus)
-    most = MOST_HEARD // corpus.theme_count
-    following = batch.targets[:, :most]
-    if not (following >= 0).any():
-        following = batch.inputs[:, 1 : most + 1]
+    pieces = np.flatnonzero(corpus.kind == Kind.NATIVE)
+    lengths = np.diff(corpus.bounds)[pieces] - 1
     heard = []
-    for row, expected in enumerate(following):
-        ids = batch.inputs[row, : len(expected)]
-        seen = np.zeros((len(ids), FEATURES + corpus.theme_count), np.float32)
+    for row, length in enumerate(np.minimum(lengths, MOST_HEARD // corpus.theme_count)):
+        ids = batch.inputs[row, :length]
+        seen = np.zeros((length, FEATURES + corpus.theme_count), np.float32)
         GRAMMAR.see(ids, seen)
-        seen[:, FEATURES:] = batch.mix[row, : len(ids)]
-        heard.append(Heard(ids, seen, expected))
-    return heard
+        seen[:, FEATURES:] = batch.mix[row, :length]
+        heard.append(Heard(ids, seen, batch.targets[row, :length]))
+    if any((sequence.following >= 0).any() for sequence in heard):
+        return heard
+    return [each._replace(following=np.append(each.events[1:], -1)) for each in heard]

@@ -26,6 +26,7 @@ from hocket.corpus import library
 from hocket.corpus.library import Library, load_library, read_toml
 from hocket.corpus.workers import Job, make_parts
 from hocket.errors import CheckpointError, ConfigError, ScoreError
+from hocket.processor import cores
 from hocket.scores import READABLE, SUFFIXES, printable
 from hocket.scores.files import make_folder, remove, replacing, write_text
 from hocket.tokens.vocab import VOCAB
@@ -104,7 +105,7 @@ def ingest(
     make_parts(
         missing,
         pedal=pedal,
-        workers=min(workers or _cores(), len(missing)),
+        workers=min(workers or cores(), len(missing)),
         on_progress=lambda count: on_progress(before + count, len(files)),
     )
     on_progress(len(files), len(files))
@@ -153,12 +154,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:  # a link to nowhere, which its reader will say
         return -1
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # those that this process may use
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _is_finished(out: Path, plan: dict[str, Any], overwrite: bool) -> bool:

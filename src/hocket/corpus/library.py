@@ -86,10 +86,12 @@ def load_library(folder: str | Path, *, check_ids: bool = True) -> Library:
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise CheckpointError(
-            f"{home}: a corpus with files missing or torn ({error}); prepare it anew"
+            f"{home}: a corpus with files missing or torn ({error}); prepare it anew with --overwrite"
         ) from error
     if not whole or (check_ids and hashlib.sha256(ids).hexdigest() != digest):
-        raise CheckpointError(f"{home}: its files do not belong together; prepare it anew")
+        raise CheckpointError(
+            f"{home}: its files do not belong together; prepare it anew with --overwrite"
+        )
     return Library(ids, bounds, names, dropped, VOCAB.fingerprint, home)
 
 

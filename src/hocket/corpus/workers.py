@@ -130,7 +130,9 @@ class _Worker:
         """End it, and return its task without the file it was at, if that ended others before."""
         self.end()
         at, job = self.at.value, self.task.job
-        if not 0 <= at < len(job.files):
+        if at >= len(job.files):  # all files were read, and it died while writing: once more
+            return self._once_more(strikes)
+        if at < 0:
             raise ScoreError(
                 f"{job.part.parent}: a process to read files ended early (exit code "
                 f"{self.process.exitcode}); in a script, call prepare below "
@@ -141,6 +143,13 @@ class _Worker:
             return self.task
         why = "its reader crashed or found no end; export it again"
         return self.task._replace(lost={**self.task.lost, at: why})
+
+    def _once_more(self, strikes: Counter[str]) -> Task:
+        part = str(self.task.job.part)
+        strikes[part] += 1
+        if strikes[part] >= ATTEMPTS:
+            raise ScoreError(f"{part}: cannot be written; free some space or choose another folder")
+        return self.task
 
     def end(self) -> None:
         self.process.kill()

@@ -89,6 +89,7 @@ def draw(
 
     Of the likeliest events those are kept that come before the probability `top_p` is reached, that
     have at least `min_p` of the likeliest one's, and that are among the first `top_k` (0 for all).
+    Returns -1 where no weight is a finite number.
     """
     exponentials(weights, largest(weights), scratch)
     whole = total(scratch)
@@ -99,6 +100,8 @@ def draw(
     for v in range(len(weights)):
         ids[count] = v
         count += (scratch[v] > 0) & (scratch[v] >= least)
+    if count == 0:
+        return -1
     ids = ids[:count]
     if count > _FEW:
         ids = ids[np.argsort(-scratch[ids], kind="mergesort")]

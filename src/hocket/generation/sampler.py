@@ -104,7 +104,11 @@ def sample(
                 scores,
             )
             if not alive:
-                return _of_takes(logs)
+                break
+        if np.isnan(scores).any():
+            raise GenerationError("the model says nothing that is a number; learn again")
+        if not alive:
+            return _of_takes(logs)
     raise GenerationError(f"a take has no end after {MAX_EVENTS} events; ask for fewer bars")
 
 

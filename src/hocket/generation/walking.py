@@ -82,7 +82,8 @@ def go_on(
     Row b of the arrays (B, …) is of the take `takes[b]`. `forced` (N, takes) are events that are not
     to be chosen, -1 where they may be. `darts` (BLOCK, takes) are numbers from 0 to 1; the events and
     their log-probabilities for the model go into `ids` and `scores`, of the same shape, at `step`
-    modulo BLOCK. A take that is done gets END. Read: logits (B, V). Returns as `hear` does.
+    modulo BLOCK. A take that is done gets END, and so does one for which the model says nothing that is
+    a number: its score is then NaN. Read: logits (B, V). Returns as `hear` does.
     """
     mask = np.empty(logits.shape[1], np.bool_)
     weights = np.empty(logits.shape[1], np.float32)
@@ -101,6 +102,9 @@ def go_on(
             press(table[b], rules, struck[b], weights)
             dart = darts[line, take]
             event = draw(weights, dart, knobs.top_p, knobs.min_p, knobs.top_k, scratch)
+            if event < 0:
+                events[b], scores[line, take] = _END, np.nan
+                continue
         events[b] = ids[line, take] = event
         scores[line, take] = min(logits[b, event] - norm, np.float32(0))
     return hear(table, events, plan, seen)

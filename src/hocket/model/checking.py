@@ -23,7 +23,8 @@ from hocket.model.sizes import InputSizes
 MOST_LOST = 0.005
 """The share of nats that int8 may cost."""
 TOLERANCE = 1e-4
-"""How far a logit of the engine in float32 may be from the network's."""
+"""How far the engine in float32 may be from the network, as a share of the largest logit if that is
+above 1: sums of large numbers in another order differ by more."""
 
 
 class Heard(NamedTuple):
@@ -87,10 +88,12 @@ def converted(
     `expected` are the network's own logits on the sequences; raises `CheckpointError` where the
     engine in float32 says otherwise.
     """
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise CheckpointError("learning went astray: weights are not finite; lower --learning-rate")
     whole = engine(to_onnx(weights, config, sizes, parts(config)), threads=1)
     truth = [said(whole, sequence) for sequence in heard]
     for rows, wanted in zip(truth, expected or (), strict=False):
-        furthest = float(np.abs(rows - wanted).max())
+        furthest = float(np.abs(rows - wanted).max() / max(np.abs(wanted).max(), 1))
         if not furthest <= TOLERANCE:
             raise CheckpointError(
                 f"the engine is {furthest:.2g} away from the network it was made of, more than "

@@ -277,6 +277,8 @@ def check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
         raise ValueError(f"{odd[0]} is {'missing' if odd[0] in expected else 'left over'}")
     sizes: dict[int | str, int] = {}
     for name, wanted in expected.items():
+        if weights[name].dtype != np.float32:
+            raise ValueError(f"{name} is of {weights[name].dtype}, not float32")
         shape = weights[name].shape
         fits = len(shape) == len(wanted) and all(
             size == (want if isinstance(want, int) else sizes.setdefault(want, size))

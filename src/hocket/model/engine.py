@@ -8,7 +8,6 @@ in the batch.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import CheckpointError
+from hocket.processor import cores
 
 Array = NDArray[np.float32]
 
@@ -29,6 +29,7 @@ ZERO_POINT = 128
 """What stands for 0 where values are stored in 8 bits."""
 
 _TYPES = {"tensor(int64)": np.int64, "tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+MOST_COLUMNS = 1 << 20
 _PROBE_STEPS = 12
 _WORTH_A_THREAD = 1.25
 """A second thread must make steps so much faster: it takes a core from whatever else runs."""
@@ -79,20 +80,24 @@ class Engine:
         self._threads = threads
         self._sessions: dict[int, Any] = {}
         self._chosen: dict[int, int] = {}
-        self._inputs = {i.name: i for i in self._session(1).get_inputs()}
-        outputs = {o.name: o for o in self._session(1).get_outputs()}
-        states = self._inputs.keys() - {EVENTS, SEEN}
+        inputs = {i.name: (i.type, tuple(i.shape)) for i in self._session(1).get_inputs()}
+        outputs = {o.name: (o.type, tuple(o.shape)) for o in self._session(1).get_outputs()}
+        seen, logits = inputs.get(SEEN, ("", ())), outputs.pop(LOGITS, ("", ()))
+        states = {name: value for name, value in inputs.items() if name not in (EVENTS, SEEN)}
+        rows = [seen, logits, *states.values()]
         if (
-            not {EVENTS, SEEN} <= self._inputs.keys()
-            or outputs.keys() != {LOGITS} | {AFTER + state for state in states}
-            or any(i.type not in _TYPES for i in self._inputs.values())
-            or any(not isinstance(v.shape[-1], int) for n, v in self._inputs.items() if n != EVENTS)
-            or not isinstance(outputs[LOGITS].shape[-1], int)
+            inputs.get(EVENTS) != ("tensor(int64)", ("batch",))
+            or outputs != {AFTER + name: value for name, value in states.items()}
+            or any(len(shape) != 2 or shape[0] != "batch" for _, shape in rows)
+            or not all(isinstance(shape[1], int) and shape[1] <= MOST_COLUMNS for _, shape in rows)
+            or {seen[0], logits[0]} != {"tensor(float)"}
+            or not {kind for kind, _ in states.values()} <= {"tensor(float)", "tensor(uint8)"}
         ):
             raise CheckpointError("an ONNX file, but no model of hocket's; learn again")
-        self.vocabulary: int = outputs[LOGITS].shape[-1]
+        self._inputs = inputs
+        self.vocabulary: int = logits[1][1]
         """V, the number of events that the model knows."""
-        self.sees: int = self._inputs[SEEN].shape[-1]
+        self.sees: int = seen[1][1]
         """F + M, the numbers it sees beside the event."""
 
     def start(self, batch: int) -> BoundSteps:
@@ -104,8 +109,8 @@ class Engine:
 
     def _bound(self, batch: int, threads: int) -> BoundSteps:
         arrays = {
-            name: np.zeros((batch, *value.shape[1:]), _TYPES[value.type])
-            for name, value in self._inputs.items()
+            name: np.zeros((batch, *shape[1:]), _TYPES[kind])
+            for name, (kind, shape) in self._inputs.items()
         }
         logits = np.zeros((batch, self.vocabulary), np.float32)
         return BoundSteps(self._session(threads), arrays, logits)
@@ -119,11 +124,11 @@ class Engine:
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
             options.log_severity_level = 4
-            options.add_external_initializers(
-                list(self._arrays),
-                [ort.OrtValue.ortvalue_from_numpy(array) for array in self._arrays.values()],
-            )
             try:
+                options.add_external_initializers(
+                    list(self._arrays),
+                    [ort.OrtValue.ortvalue_from_numpy(array) for array in self._arrays.values()],
+                )
                 self._sessions[threads] = ort.InferenceSession(
                     self._graph, options, providers=["CPUExecutionProvider"]
                 )
@@ -134,8 +139,7 @@ class Engine:
 
     def _probed(self, batch: int) -> int:
         """Return how many threads pay for this batch now: two sets of steps, in turn."""
-        cores = os.cpu_count() or 1
-        if cores == 1:
+        if cores() == 1:
             return 1
         tried = {threads: self._bound(batch, threads) for threads in (1, 2)}
         seconds: dict[int, list[float]] = {1: [], 2: []}

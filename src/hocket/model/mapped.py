@@ -64,7 +64,12 @@ def _header(
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or not 2 <= length <= min(len(data) - 8, MOST_HEADER_BYTES):
         raise ValueError("no safetensors file, or a torn one")
-    entries = json.loads(data[8 : 8 + length])
+    try:
+        entries = json.loads(data[8 : 8 + length])
+    except RecursionError:
+        raise ValueError("a header without end") from None
+    if not isinstance(entries, dict):
+        raise ValueError("a header that is no table")
     found = {}
     for name, entry in entries.items():
         if name == "__metadata__":
@@ -73,7 +78,7 @@ def _header(
             kind = _TYPES[entry["dtype"]]
             shape = tuple(int(size) for size in entry["shape"])
             begin, end = (int(offset) for offset in entry["data_offsets"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{name}: no plain array ({error})") from None
         size = prod(shape) * np.dtype(kind).itemsize
         inside = 0 <= begin <= end <= len(data) - 8 - length

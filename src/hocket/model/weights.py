@@ -3,7 +3,7 @@
 `weights.safetensors` (for learning on), `engine.onnx` with `engine.safetensors` (for writing takes) and
 `weights.toml` (model config, vocabulary fingerprint, themes, how they were learned and converted, and
 the digests of the other files) belong together; what does not fit is refused. Arrays are windows onto
-the files: nothing is read before it is used, but for the digests.
+the files; they are read once, for digests and to see that they are finite numbers, and kept nowhere.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in data.items()}
         model = from_dict(ModelConfig, card["model"], str(card_file))
         arrays = mapped.arrays_in(data[WEIGHTS_FILE])
+        engine_arrays = mapped.arrays_in(data[ARRAYS_FILE])
         how = card["engine"]
         loaded = Weights(
             arrays,
@@ -112,7 +113,7 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
         raise CheckpointError(
             f"{error.filename}: not there; learn first with `hocket fuse A.mid B.mid -o {folder}`"
         ) from None
-    except (OSError, KeyError, TypeError, ValueError, ConfigError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, ConfigError) as error:
         raise CheckpointError(f"{folder}: weights cannot be read: {error}; learn again") from None
     for name, digest in digests.items():
         if digest != expected.get(name):
@@ -131,8 +132,9 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
         check_shapes(arrays, model)
     except ValueError as error:
         raise CheckpointError(f"{file}: does not fit its card: {error}; learn again") from None
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise CheckpointError(f"{file}: holds values that are not finite; learn again")
+    for name, stored in ((WEIGHTS_FILE, arrays), (ARRAYS_FILE, engine_arrays)):
+        if not all(np.isfinite(array).all() for array in stored.values()):
+            raise CheckpointError(f"{folder / name}: holds values that are not finite; learn again")
     return loaded
 
 

@@ -5,8 +5,6 @@ A GPU is not used unasked, since the same bits each time are promised on the pro
 
 from __future__ import annotations
 
-import os
-
 import llvmlite.binding
 import torch
 
@@ -37,10 +35,3 @@ def choose_precision(training: TrainingConfig) -> torch.dtype:
         known = llvmlite.binding.get_host_cpu_features()
         has_it = any(known.get(unit, False) for unit in BFLOAT16_UNITS)
     return torch.bfloat16 if has_it else torch.float32
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

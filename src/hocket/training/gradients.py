@@ -76,15 +76,16 @@ class OnGpu:
 
     def __init__(self, network: Network, config: RunConfig) -> None:
         self._network, self._kind = network, choose_precision(config.training)
-        torch.set_float32_matmul_precision("high")  # TF32
-        # cuDNN wants the weights in one piece; copying them there is little beside a step
-        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous")
+        torch.backends.cuda.matmul.allow_tf32 = True
 
     def learn(self, batch: Batch, state: LstmState, step: int) -> tuple[float, LstmState]:
         """Return the mean nats per event and the state after the batch."""
         self._network.train()
         self._network.zero_grad()
-        losses, after = event_losses(self._network, batch, state, kind=self._kind)
+        with warnings.catch_warnings():
+            # cuDNN wants the weights in one piece; copying them there is little beside a step
+            warnings.filterwarnings("ignore", "RNN module weights are not part of single")
+            losses, after = event_losses(self._network, batch, state, kind=self._kind)
         loss = losses.sum() / max(int((batch.targets != IGNORED).sum()), 1)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item(), [(h.detach().float(), c.detach().float()) for h, c in after]

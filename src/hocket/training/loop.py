@@ -177,7 +177,7 @@ class _Run:
         position = self.position
         mean = float(np.mean(position.losses)) if position.losses else math.nan
         best = position.best_held_out
-        better = held_out is None or best is None or held_out < best
+        better = held_out is None or best is None or math.isnan(best) or held_out < best
         if better:
             self.best = self._weights()
         self.position = replace(

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-from hocket.training.devices import cores
+from hocket.processor import cores
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
