@@ -25,11 +25,12 @@ from hocket.config import ModelConfig, RunConfig, TrainingConfig
 from hocket.corpus import Batch
 from hocket.model.network import Network
 from hocket.model.sizes import InputSizes
+from hocket.processor import cores
 from hocket.tokens import VOCAB, Features
 from hocket.tokens.grammar import PLACE_SIZES
 from hocket.tokens.vocab import PITCHES
 from hocket.training.descent import Descent
-from hocket.training.devices import choose_precision, cores
+from hocket.training.devices import choose_precision
 from hocket.training.gradients import OnGpu, OnProcessor
 from hocket.training.workers import Workers
 
@@ -102,7 +103,7 @@ def plain_step(batch: int, window: int, width: int, device: str = "cpu") -> Step
         logits = output(drop(second(hidden)[0]))
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
         optimizer.step()
         return loss.item()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,11 +14,13 @@ import pytest
 import bench
 import comparisons
 import hocket
+import ingest
 import limits
 import machine
 import material
 import rounds
 import table
+import training
 from comparisons import Bound, Comparison
 from hocket.music import Piece
 from hocket.tokens import VOCAB
@@ -232,3 +237,30 @@ def test_without_an_environment_of_peers_it_says_so(
     monkeypatch.setattr(bench, "measure", lambda *_, **__: NO_LIMITS)
     bench.main(["--quick", "--peers", str(tmp_path / "nothing")])
     assert "no peers at" in capsys.readouterr().out
+
+
+def rows_of(
+    module: ModuleType,
+    options: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> list[str]:
+    monkeypatch.setattr(sys, "argv", [module.__name__, *options])
+    module.main()
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_script_of_learning_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(training, "peak", lambda *kind: 1.0)
+    options = "--width", "16", "--batch", "4", "--window", "4", "--rounds", "1"
+    assert len(rows_of(training, options, monkeypatch, capsys)) == 3
+
+
+def test_the_script_of_ingest_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    material.midi_files(tmp_path, 2, Path("none"))
+    options = "--files", str(tmp_path), "--tools", "hocket-ids", "--repeats", "1"
+    assert any("hocket" in row for row in rows_of(ingest, options, monkeypatch, capsys))
