@@ -133,7 +133,7 @@ class Engine:
                     self._graph, options, providers=["CPUExecutionProvider"]
                 )
             except Exception as error:  # ONNX Runtime has no exception of its own to catch
-                reason = str(error).splitlines()[0][:300]
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
                 raise CheckpointError(f"the engine cannot be used: {reason}; learn again") from None
         return self._sessions[threads]
 
