@@ -22,9 +22,8 @@ import torch
 from torch import nn
 
 from hocket.config import ModelConfig, RunConfig, TrainingConfig
-from hocket.corpus import Batch
+from hocket.corpus import Batch, input_sizes
 from hocket.model.network import Network
-from hocket.model.sizes import InputSizes
 from hocket.processor import cores
 from hocket.tokens import VOCAB, Features
 from hocket.tokens.grammar import PLACE_SIZES
@@ -68,7 +67,7 @@ def hocket_step(
 ) -> Step:
     """Return hocket's own step on one batch again and again: gradients, clipping, AdamW."""
     config = settings(batch, window, width, device, precision)
-    network = Network(config.model, InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, 2)).to(device)
+    network = Network(config.model, input_sizes(2)).to(device)
     workers = Workers(config.training.shards if device == "cpu" else 1)
     gradients = OnProcessor(network, config, workers) if device == "cpu" else OnGpu(network, config)
     descent = Descent(list(network.parameters()), config.training, workers)

@@ -13,15 +13,14 @@ import pytest
 import torch
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, TrainingConfig
-from hocket.corpus import Corpus, build, held_out_batch
+from hocket.corpus import Corpus, build, held_out_batch, input_sizes
 from hocket.corpus.batches import IGNORED, training_batch
 from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import mix, sample
 from hocket.generation.rules import Rules, barred
 from hocket.model import convert
-from hocket.model.sizes import InputSizes
 from hocket.music import Note, Piece
-from hocket.tokens import PLACE_SIZES, VOCAB, decode, encode
+from hocket.tokens import VOCAB, decode, encode
 from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint, workers
 from hocket.training import checkpoint as checkpoints
 from hocket.training.gradients import OnGpu
@@ -74,7 +73,6 @@ def learned(
     end = learn(
         corpus,
         config,
-        len(VOCAB),
         resume=resume,
         on_progress=told.append,
         on_checkpoint=offered.append,
@@ -142,7 +140,7 @@ def test_a_tiny_model_learns_a_phrase_and_plays_it() -> None:
     end, _, told = learned(build([piece]), config)
     assert told[-1].loss < 0.1 < told[0].loss / 20
     arrays = {name: tensor.numpy() for name, tensor in end.best.items()}
-    sizes = InputSizes(len(VOCAB), 88, PLACE_SIZES, 1)
+    sizes = input_sizes(1)
     engine = convert.engine(convert.to_onnx(arrays, config.model, sizes, ()))
     bar_line = int(np.flatnonzero(encode(piece) == VOCAB.id(f"DUR {24}"))[3]) + 1
     opening = encode(piece)[:bar_line].astype(np.int64)
@@ -177,7 +175,7 @@ def test_the_loss_counts_each_theme_alike(themes: list[Piece], config: RunConfig
         n._replace(start=n.start + 8 * 96 * i) for i in range(5) for n in themes[0].notes
     )
     both = build([long, themes[1]], held_out=0.3)
-    run = _Run(both, changed(config, max_steps=1), len(VOCAB), None)
+    run = _Run(both, changed(config, max_steps=1), None)
     batch = held_out_batch(both)
     alone = []
     for row in (0, 1):
@@ -206,7 +204,7 @@ def test_threads_change_no_bit(
     ends = []
     for threads in (1, 2, 5):
         run_on(threads, monkeypatch)
-        assert _Run(corpus, short, len(VOCAB), None).workers.count == min(threads, shards)
+        assert _Run(corpus, short, None).workers.count == min(threads, shards)
         ends.append(learned(corpus, short)[0])
     assert_same(ends[0], ends[1])
     assert_same(ends[0], ends[2])
@@ -216,7 +214,7 @@ def test_shards_change_nothing_but_the_order_of_sums(corpus: Corpus, config: Run
     """Each row keeps its chance, so that even hidden events and dropout are the same."""
     found = []
     for shards in (1, 2, 4, 256):
-        run = _Run(corpus, changed(config, shards=shards, precision="float32"), len(VOCAB), None)
+        run = _Run(corpus, changed(config, shards=shards, precision="float32"), None)
         run.step()
         found.append((run.position.losses[0], run.parameters["lstms.0.weight_hh_l0"].grad))
     for loss, gradient in found[1:]:
@@ -227,7 +225,7 @@ def test_shards_change_nothing_but_the_order_of_sums(corpus: Corpus, config: Run
 def test_what_others_draw_from_torch_s_generator_changes_nothing(
     corpus: Corpus, config: RunConfig
 ) -> None:
-    runs = [_Run(corpus, config, len(VOCAB), None) for _ in range(2)]
+    runs = [_Run(corpus, config, None) for _ in range(2)]
     for run in runs:
         torch.rand(7)
         run.step()
@@ -289,7 +287,7 @@ def test_a_finished_run_learns_no_more(corpus: Corpus, config: RunConfig, tmp_pa
     end, saved, _ = learned(corpus, config)
     loaded = through_a_file(saved, tmp_path / "training.safetensors")
     told: list[Progress] = []
-    again = learn(corpus, config, len(VOCAB), resume=loaded, on_progress=told.append)
+    again = learn(corpus, config, resume=loaded, on_progress=told.append)
     assert told == []
     assert_same(again, end)
 
@@ -300,7 +298,7 @@ def test_early_stopping_keeps_the_best_weights(corpus: Corpus, config: RunConfig
         config, learning_rate=0.3, check_every=1, patience=2, max_steps=40, hocket_pieces=0
     )
     seen: dict[int, Checkpoint] = {}
-    end = learn(corpus, wild, len(VOCAB), on_checkpoint=lambda c: seen.update({c.position.step: c}))
+    end = learn(corpus, wild, on_checkpoint=lambda c: seen.update({c.position.step: c}))
     history = end.position.history
     best = min(history, key=lambda look: look.held_out or math.inf)
     assert end.position.stopped == ENDED
@@ -334,7 +332,7 @@ def test_a_gpu_is_used_only_if_asked_for_and_there(
     corpus: Corpus, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert _Run(corpus, config, len(VOCAB), None).device.type == "cpu"
+    assert _Run(corpus, config, None).device.type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="--device cuda: torch sees no GPU"):
         learned(corpus, changed(config, device="cuda"))
@@ -356,7 +354,7 @@ def test_the_processor_s_way_and_the_gpu_s_way_find_the_same_gradients(
     still = replace(config, model=replace(config.model, dropout=0.0, hidden=0.0))
     matmul = torch.get_float32_matmul_precision()
     for precision, tolerance in (("float32", 1e-5), ("bfloat16", 5e-2)):
-        run = _Run(corpus, changed(still, precision=precision), len(VOCAB), None)
+        run = _Run(corpus, changed(still, precision=precision), None)
         batch, found = training_batch(corpus, run.config.training, 1, 0), []
         for way in (run.gradients, OnGpu(run.network, run.config)):
             loss, after = way.learn(batch, run.carry, 0)

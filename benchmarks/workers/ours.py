@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, replaced
+from hocket.corpus import input_sizes
 from hocket.model import convert
 from hocket.model.engine import Engine
-from hocket.model.sizes import InputSizes
 from hocket.reporter import Silent
 from hocket.sources import lettered, read_theme
-from hocket.tokens import FEATURES, GRAMMAR, PLACE_SIZES, VOCAB
-from hocket.tokens.vocab import PITCHES
+from hocket.tokens import FEATURES, GRAMMAR, VOCAB
 from protocol import Contender, Settings, best_of, serve
 
 DEMO = ("demo:gymnopedie", "demo:elise")
 ENGINE = ("hocket", "onnxruntime", "numba", "numpy")
-SIZES = InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, len(DEMO))
+SIZES = input_sizes(len(DEMO))
 """The packages that the engine stands on."""
 
 
@@ -110,7 +109,7 @@ def training_step(settings: Settings, batch: int) -> Callable[[], None]:
         RunConfig(), {"width": settings["width"], "batch": batch, "window": settings["window"]}
     )
     corpus = build(themes, held_out=0.12, hocket_count=config.training.hocket_pieces)
-    return _Run(corpus, config, len(VOCAB), None).step
+    return _Run(corpus, config, None).step
 
 
 def train(settings: Settings) -> Contender:

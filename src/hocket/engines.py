@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from hocket.config import RunConfig
+from hocket.corpus import input_sizes
 from hocket.errors import CheckpointError
 from hocket.model import convert
 from hocket.model.engine import Engine
-from hocket.model.sizes import InputSizes
 from hocket.model.weights import Weights
-from hocket.tokens import PLACE_SIZES, VOCAB
-from hocket.tokens.vocab import PITCHES
-
-
-def input_sizes(themes: int) -> InputSizes:
-    """Return how much a network of so many themes sees."""
-    return InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, themes)
 
 
 def engine_of(weights: Weights, config: RunConfig) -> Engine:

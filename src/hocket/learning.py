@@ -11,8 +11,7 @@ import numpy as np
 
 from hocket import training
 from hocket.config import RunConfig
-from hocket.corpus import Corpus, Kind, build, held_out_batch
-from hocket.engines import input_sizes
+from hocket.corpus import Corpus, Kind, build, held_out_batch, input_sizes
 from hocket.generation.compose import key_of_takes
 from hocket.model.checking import Heard, converted
 from hocket.model.weights import Learned, Weights, fingerprint
@@ -70,7 +69,6 @@ def learn(
     return training.learn(
         corpus,
         config,
-        len(VOCAB),
         resume=earlier,
         on_progress=reporter.learning,
         on_checkpoint=save,

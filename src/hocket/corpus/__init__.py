@@ -3,7 +3,7 @@
 from hocket.corpus.augment import transpositions
 from hocket.corpus.batches import Batch, held_out_batch, training_batch
 from hocket.corpus.library import Library, load_library
-from hocket.corpus.store import Corpus, Kind, build, rebarred
+from hocket.corpus.store import Corpus, Kind, build, input_sizes, rebarred
 
 __all__ = [
     "Batch",
@@ -12,6 +12,7 @@ __all__ = [
     "Library",
     "build",
     "held_out_batch",
+    "input_sizes",
     "load_library",
     "rebarred",
     "training_batch",

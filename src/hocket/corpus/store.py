@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from hocket.corpus.augment import transpositions
 from hocket.corpus.hockets import hockets
+from hocket.model.sizes import InputSizes
 from hocket.music import Key, Meter, Piece
 from hocket.music.pitch import agreeing
-from hocket.tokens import GRAMMAR, Grammar, waits
+from hocket.tokens import GRAMMAR, PLACE_SIZES, VOCAB, Grammar, waits
 from hocket.tokens.vocab import PITCHES
 
 
@@ -58,6 +59,11 @@ class Corpus:
     def theme_count(self) -> int:
         """M, the number of themes."""
         return int(self.theme.max()) + 1
+
+
+def input_sizes(themes: int) -> InputSizes:
+    """Return how much a network of so many themes sees."""
+    return InputSizes(len(VOCAB), len(PITCHES), PLACE_SIZES, themes)
 
 
 def rebarred(piece: Piece, meter: Meter) -> Piece:

@@ -48,19 +48,18 @@ def to_onnx(
     config: ModelConfig,
     sizes: InputSizes,
     exact: Collection[str],
-    file: str = ARRAYS_FILE,
 ) -> Model:
     """Return the model of a step, with the parts named in `exact` in float32, the others in int8.
 
-    `weights` are named as in `model.network`; `file` is the name under which the arrays will lie.
-    Raises `CheckpointError` where the weights do not fit their config.
+    `weights` are named as in `model.network`. Raises `CheckpointError` where they do not fit their
+    config.
     """
     try:
         check_shapes(weights, config)
         table, beside = _folded(weights, config, sizes)
         if table.shape[0] != sizes.events or beside.shape[0] != sizes.seen:
             raise ValueError(f"{len(table)} events and {len(beside)} inputs, not {sizes}")
-        return _Graph(config, exact).built(weights, table, beside, file)
+        return _Graph(config, exact).built(weights, table, beside)
     except (KeyError, ValueError, IndexError) as error:
         raise CheckpointError(f"weights do not fit their config: {error}") from None
 
@@ -79,7 +78,7 @@ class _Graph:
         self._small: list[Any] = []
         self._arrays: dict[str, NDArray[Any]] = {}
 
-    def built(self, weights: Mapping[str, Array], table: Array, beside: Array, file: str) -> Model:
+    def built(self, weights: Mapping[str, Array], table: Array, beside: Array) -> Model:
         """Return the graph; `table` (V, 4H) and `beside` (F + M, 4H) are what inputs give the gates."""
         from onnx import TensorProto, helper
 
@@ -132,7 +131,7 @@ class _Graph:
                 value(LOGITS, TensorProto.FLOAT, len(table)),
                 *(value(AFTER + name, kind, width) for name, kind in states),
             ],
-            self._small + _elsewhere(self._arrays, stored, file),
+            self._small + _elsewhere(self._arrays, stored),
         )
         model = helper.make_model(
             graph,
@@ -194,7 +193,7 @@ class _Graph:
         self._small.append(numpy_helper.from_array(value, name))
 
 
-def _elsewhere(arrays: Mapping[str, NDArray[Any]], stored: bytes, file: str) -> list[Any]:
+def _elsewhere(arrays: Mapping[str, NDArray[Any]], stored: bytes) -> list[Any]:
     """Return the arrays as ONNX names them when they lie in a safetensors file."""
     from onnx import TensorProto, helper
 
@@ -207,7 +206,7 @@ def _elsewhere(arrays: Mapping[str, NDArray[Any]], stored: bytes, file: str) -> 
             dims=array.shape,
             data_location=TensorProto.EXTERNAL,
         )
-        for key, value in (("location", file), ("offset", offset), ("length", length)):
+        for key, value in (("location", ARRAYS_FILE), ("offset", offset), ("length", length)):
             tensor.external_data.add(key=key, value=str(value))
         tensors.append(tensor)
     return tensors

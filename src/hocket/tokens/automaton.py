@@ -44,7 +44,6 @@ FEATURES = len(PITCHES) + sum(PLACE_SIZES)
 """F, how many numbers say the features of an event: a 0 or 1 for each pitch and value of a place."""
 
 _COUNT = len(PITCHES)
-_VOCABULARY = len(VOCAB)
 _OFF, _ON = VOCAB.families["NOTE_OFF"].start, VOCAB.families["NOTE_ON"].start
 _DUR, _METER = VOCAB.families["DUR"].start, VOCAB.families["METER"].start
 _METERS = len(BAR_TICKS)

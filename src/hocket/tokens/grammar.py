@@ -23,9 +23,6 @@ from hocket.tokens import automaton, events
 from hocket.tokens.automaton import (
     BAR_LENGTH,
     BAR_ORIGIN,
-    CHAINED,
-    JUST_ENDED,
-    LAST_PITCH,
     ONSETS,
     PHASE,
     PLACE_SIZES,
@@ -80,16 +77,6 @@ class State:
         return self.table[:, BAR_LENGTH]
 
     @property
-    def last_pitch(self) -> NDArray[np.int64]:
-        """The index of the pitch of the last event, -1 if it had none."""
-        return self.table[:, LAST_PITCH]
-
-    @property
-    def chained(self) -> NDArray[np.bool_]:
-        """Whether the last event was the longest step, which another may follow."""
-        return np.asarray(self.table[:, CHAINED] == 1)
-
-    @property
     def onset(self) -> NDArray[np.int64]:
         """(B, 88): the tick at which a sounding pitch was struck, negative where it is silent."""
         return self.table[:, ONSETS:]
@@ -98,11 +85,6 @@ class State:
     def sounding(self) -> NDArray[np.bool_]:
         """(B, 88): which pitches sound now."""
         return np.asarray(self.onset >= 0)
-
-    @property
-    def ended(self) -> NDArray[np.bool_]:
-        """(B, 88): pitches whose note was ended in this instant."""
-        return np.asarray(self.onset == JUST_ENDED)
 
 
 class Grammar(Protocol):
@@ -133,6 +115,9 @@ class Grammar(Protocol):
 
     def trace(self, ids: NDArray[np.integer]) -> Features:
         """Return the features after each of the events (N) of one sequence, all at once."""
+
+    def see(self, ids: NDArray[np.integer], seen: NDArray[np.float32]) -> None:
+        """Write the features after each event (N) as 0 and 1 into `seen`, (N, F or more)."""
 
 
 class NoteGrammar:

@@ -19,12 +19,9 @@ import torch
 from torch import Tensor
 
 from hocket.config import RunConfig, dumps
-from hocket.corpus import Batch, Corpus, held_out_batch, training_batch
+from hocket.corpus import Batch, Corpus, held_out_batch, input_sizes, training_batch
 from hocket.corpus.batches import IGNORED
 from hocket.model.network import LstmState, Network
-from hocket.model.sizes import InputSizes
-from hocket.tokens.grammar import PLACE_SIZES
-from hocket.tokens.vocab import PITCHES
 from hocket.training.checkpoint import Checkpoint, Look, Position
 from hocket.training.descent import Descent
 from hocket.training.devices import choose_device, choose_precision
@@ -70,7 +67,6 @@ def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
 def learn(
     corpus: Corpus,
     config: RunConfig,
-    vocab_size: int,
     *,
     resume: Checkpoint | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -85,7 +81,7 @@ def learn(
     network's best weights are the `best` of the checkpoint returned; they are the last where no bars
     are held out. Raises `ConfigError` if the device asked for is not there.
     """
-    run = _Run(corpus, config, vocab_size, resume)
+    run = _Run(corpus, config, resume)
     held_out = held_out_batch(corpus)
     judged = bool((held_out.targets != IGNORED).any())
     events = config.training.batch * config.training.window
@@ -133,14 +129,12 @@ def learn(
 class _Run:
     """The mutable middle of `learn`: network, optimizer, carried state and position."""
 
-    def __init__(
-        self, corpus: Corpus, config: RunConfig, vocab_size: int, resume: Checkpoint | None
-    ) -> None:
+    def __init__(self, corpus: Corpus, config: RunConfig, resume: Checkpoint | None) -> None:
         self.corpus, self.config = corpus, config
         self.settings = settings_fingerprint(config, corpus)
         self.device = choose_device(config.training.device)
         torch.manual_seed(config.rng)
-        sizes = InputSizes(vocab_size, len(PITCHES), PLACE_SIZES, corpus.theme_count)
+        sizes = input_sizes(corpus.theme_count)
         self.network = Network(config.model, sizes).to(self.device)
         self.parameters = dict(self.network.named_parameters())
         on_gpu = self.device.type == "cuda"
