@@ -284,7 +284,7 @@ def test_the_help_says_bounds_and_one_default(capsys: pytest.CaptureFixture[str]
     shown = " ".join(capsys.readouterr().out.split())
     assert "(1 to 1024; default: 4)" in shown
     assert "(cpu or cuda; default: cpu)" in shown
-    assert "lengthen notes (default: off)" in shown
+    assert "keeping it as a pedal (default: off)" in shown
     assert "default: it is" not in shown
 
 

@@ -1,4 +1,4 @@
-"""Laws of reading and writing MIDI, and what happens to drums, pedal, metres and names."""
+"""Laws of reading and writing MIDI, and what happens to drums, metres and names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hocket import scores
-from hocket.errors import ScoreError, ScoreWarning
+from hocket.errors import ScoreError
 from hocket.music.grid import late_by, snap
-from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Piece, Tempo
+from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Pedal, Piece, Tempo
 from hocket.scores import smf
 from hocket.scores.midi import midi_bytes, read_midi
 
@@ -52,6 +52,7 @@ def pieces(draw: st.DrawFn) -> Piece:
             st.lists(st.builds(Key, _on_grid, st.integers(-7, 7), st.booleans()), max_size=4)
         ),
         title=draw(_text.filter(lambda title: "track" not in title.lower())),
+        pedals=draw(st.lists(st.builds(Pedal, _on_grid, st.booleans()), max_size=12)),
     )
 
 
@@ -105,29 +106,6 @@ def test_notes_without_length_get_the_shortest() -> None:
     assert piece.notes == (Note(24, 2, 60),)
 
 
-@pytest.mark.parametrize(
-    ("pedal", "durations"),
-    # 60 is struck again at the second beat, 64 rings until the pedal's release, 67 was not held
-    [(False, [6, 6, 6, 6]), (True, [24, 72, 48, 6])],
-)
-def test_pedal(pedal: bool, durations: list[int], tmp_path: Path) -> None:
-    events = [(0, b"\xb0\x40\x7f"), *_played(0, 120), *_played(0, 120, 64), *_played(480, 600)]
-    events += [(1440, b"\xb0\x40\x00"), *_played(1440, 1560, 67)]
-    data = _file(sorted(events, key=lambda event: event[0]))
-    piece, remarks = read_midi(data, "a.mid", pedal=pedal)
-    assert [note.duration for note in piece.notes] == durations
-    assert [remark[:19] for remark in remarks] == ([] if pedal else ["sustain pedal left "])
-    (tmp_path / "a.mid").write_bytes(data)
-    if not pedal:
-        with pytest.warns(ScoreWarning, match=r"^a\.mid: sustain pedal left out \(1 presses\)"):
-            scores.read(tmp_path / "a.mid")
-
-
-def test_a_pedal_that_is_never_let_go_holds_to_the_end() -> None:
-    data = _file([(0, b"\xb0\x40\x7f"), *_played(0, 120), *_played(480, 960, 64)])
-    assert read_midi(data, "a.mid", pedal=True)[0].notes[0].duration == 48
-
-
 def test_metres_are_snapped_and_odd_ones_left_out() -> None:
     three_64ths, waltz = smf.meta(0x58, b"\x03\x06\x18\x08"), smf.meta(0x58, b"\x03\x02\x18\x08")
     data = _file([(0, three_64ths), (961, waltz)], _played(0, 1920))
@@ -173,6 +151,7 @@ def test_riff_wrapped_trailing_and_alien_bytes_are_read() -> None:
         Piece.of([Note(0, 24, 60)], meters=[Meter(0, 4, 3)]),
         Piece.of([Note(0, 24, 60)], tempos=[Tempo(0, 1 << 24)]),
         Piece.of([Note(0, 24, 60)], keys=[Key(0, 8)]),
+        Piece.of([Note(0, 24, 60)], pedals=[Pedal(-2, True)]),
     ],
 )
 def test_what_midi_cannot_say_is_refused(piece: Piece) -> None:

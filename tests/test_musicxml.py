@@ -11,7 +11,7 @@ import pytest
 
 from hocket import scores
 from hocket.errors import ScoreError
-from hocket.music.piece import Key, Meter, Part, Piece, Tempo
+from hocket.music.piece import Key, Meter, Part, Pedal, Piece, Tempo
 from hocket.scores import musicxml, mxl, xmltree
 from hocket.scores.musicxml import read_musicxml
 
@@ -135,6 +135,17 @@ def test_transposing_instruments_sound_and_their_key_too() -> None:
     piece = _read([clarinet + _note("D5", 16)])
     assert _heard(piece) == [(0, 96, 72)]
     assert piece.keys == (Key(0, 0),)
+
+
+def test_the_pedal_is_kept() -> None:
+    start, change, stop = (
+        f'<direction><direction-type><pedal type="{kind}"/></direction-type></direction>'
+        for kind in ("start", "change", "stop")
+    )
+    high = [start + _note("C5", 8) + change + _note("D5", 8), _note("E5", 8) + stop + _note("", 8)]
+    piece = _read([_signs() + high[0], high[1]], [_signs() + _note("C3", 16), _note("C3", 16)])
+    early = 3  # ticks: verovio lets go a tenth of a quarter before the sign
+    assert piece.pedals == (Pedal(0, True), Pedal(48, True), Pedal(144 - early, False))
 
 
 def test_notes_without_a_type_get_one() -> None:

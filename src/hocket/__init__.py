@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hocket.corpus import Library, load_library
     from hocket.errors import HocketError
     from hocket.generation import Take
-    from hocket.music import Key, Meter, Note, Part, Piece, Tempo
+    from hocket.music import Key, Meter, Note, Part, Pedal, Piece, Tempo
     from hocket.runs import Run
     from hocket.scores import read, write
     from hocket.workflows import check, fuse, more, prepare, resume
@@ -34,6 +34,7 @@ _HOMES = {
     "Meter": "music",
     "Note": "music",
     "Part": "music",
+    "Pedal": "music",
     "Piece": "music",
     "Run": "runs",
     "RunConfig": "config",
@@ -58,6 +59,7 @@ __all__ = [
     "Meter",
     "Note",
     "Part",
+    "Pedal",
     "Piece",
     "Run",
     "RunConfig",

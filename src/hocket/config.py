@@ -155,7 +155,10 @@ class RunConfig:
         0,
         2**63 - 1,
     )
-    pedal: bool = knob(False, "let the sustain pedal of MIDI files lengthen notes")
+    pedal: bool = knob(
+        False,
+        "let the sustain pedal of MIDI files lengthen notes, instead of keeping it as a pedal",
+    )
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     opening: SeedConfig = SeedConfig()

@@ -8,6 +8,7 @@ from hocket.music.piece import (
     Meter,
     Note,
     Part,
+    Pedal,
     Piece,
     Tempo,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Meter",
     "Note",
     "Part",
+    "Pedal",
     "Piece",
     "Tempo",
 ]

@@ -70,13 +70,24 @@ class Key(NamedTuple):
     minor: bool = False
 
 
+class Pedal(NamedTuple):
+    """The sustain pedal goes `down` or up at `tick`.
+
+    Going down while it is down, it is lifted and pressed again in that instant.
+    """
+
+    tick: int
+    down: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A piece of music; `==` is exact.
 
-    `notes` are sorted; `meters`, `tempos` and `keys` are sorted by tick, and the first meter and
-    tempo stand at tick 0. Build one with `Piece.of`, which sorts and fills in what is missing.
-    A metre without a bar of at least a tick raises `ScoreError`.
+    `notes` are sorted; `meters`, `tempos`, `keys` and `pedals` are sorted by tick, and the first
+    meter and tempo stand at tick 0. All parts share one pedal, which is up at first and need not be
+    let go at the end. Build a piece with `Piece.of`, which sorts and fills in what is missing. A
+    metre without a bar of at least a tick raises `ScoreError`.
     """
 
     notes: tuple[Note, ...]
@@ -85,6 +96,7 @@ class Piece:
     tempos: tuple[Tempo, ...] = (Tempo(0, DEFAULT_TEMPO),)
     keys: tuple[Key, ...] = ()
     title: str = ""
+    pedals: tuple[Pedal, ...] = ()
 
     def __post_init__(self) -> None:
         for meter in self.meters:
@@ -103,8 +115,12 @@ class Piece:
         tempos: Iterable[Tempo] = (),
         keys: Iterable[Key] = (),
         title: str = "",
+        pedals: Iterable[Pedal] = (),
     ) -> Piece:
-        """Return a piece with everything sorted, and 4/4 and 120 bpm from tick 0 if not said."""
+        """Return a piece with everything sorted, and 4/4 and 120 bpm from tick 0 if not said.
+
+        What the pedal does at one tick is one `Pedal` afterwards, up before down.
+        """
         meter_list = _latest_by_tick(meters)
         if not meter_list or meter_list[0].tick > 0:
             meter_list.insert(0, Meter(0, 4, 4))
@@ -118,6 +134,7 @@ class Piece:
             tuple(tempo_list),
             tuple(_latest_by_tick(keys)),
             title,
+            _once_a_tick(pedals),
         )
 
     @property
@@ -193,6 +210,19 @@ _Change = TypeVar("_Change", Meter, Tempo, Key)
 def _latest_by_tick(changes: Iterable[_Change]) -> list[_Change]:
     """Sort changes by tick; of several at one tick the last one given counts."""
     return [change for _, change in sorted({change.tick: change for change in changes}.items())]
+
+
+def _once_a_tick(pedals: Iterable[Pedal]) -> tuple[Pedal, ...]:
+    """Sort what the pedal does; drop an up while it is up, and one at the tick of a down."""
+    kept: list[Pedal] = []
+    for pedal in sorted(pedals):
+        if pedal.down:
+            if kept and kept[-1].tick == pedal.tick:
+                kept.pop()
+            kept.append(pedal)
+        elif kept and kept[-1].down:
+            kept.append(pedal)
+    return tuple(kept)
 
 
 def _longest(changes: tuple[_Change, ...], end: int) -> _Change:

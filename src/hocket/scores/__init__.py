@@ -41,8 +41,8 @@ def read_with_remarks(path: str | os.PathLike[str], *, pedal: bool = False) -> R
     """Return the piece in a score file, and remarks on what was left out or changed.
 
     The kind of file is told by its content, then by its suffix. With `pedal` the sustain pedal
-    lengthens the notes of a MIDI file. A piece without a title gets the name of its file. Raises
-    ScoreError for anything that cannot be read as music.
+    lengthens the notes of a MIDI file, instead of being kept. A piece without a title gets the name
+    of its file. Raises ScoreError for anything that cannot be read as music.
     """
     file = Path(path)
     piece, remarks = _parsed(read_bytes(path, MAX_BYTES), file, pedal)

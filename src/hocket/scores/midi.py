@@ -11,7 +11,7 @@ Sources: Standard MIDI Files 1.0 (RP-001) and the General MIDI sound set (progra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from hocket.errors import ScoreError
 from hocket.music.columns import Columns
 from hocket.music.grid import LIVE_PLAYED, late_by, off_grid, snap, snap_durations
-from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Piece, Tempo
+from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Pedal, Piece, Tempo
 from hocket.scores import smf
-from hocket.scores.pedal import pedalled
+from hocket.scores.pedal import SUSTAIN, pedalled, pedalling
 
 MAX_BYTES = 16 * 2**20
 MAX_NOTES = 200_000
@@ -43,10 +43,11 @@ def read_midi(
     """Return the piece in a MIDI file, and remarks on what was left out or changed.
 
     Every track and channel with pitched notes is a part. Onsets and durations are snapped to the
-    hybrid grid; a note never gets shorter than 2 ticks. With `pedal` the sustain pedal lengthens
-    notes to its release, or to the next onset of the same pitch in the part. A file that looks
-    live-played has a remark, unless it is `notated` for certain. Raises ScoreError, with `name` in
-    front, where there are no pitched notes or the file is damaged or too large.
+    hybrid grid; a note never gets shorter than 2 ticks. The sustain pedal of all parts is snapped
+    too; with `pedal` it lengthens notes instead, to its release, or to the next onset of the same
+    pitch in the part. A file that looks live-played has a remark, unless it is `notated` for
+    certain. Raises ScoreError, with `name` in front, where there are no pitched notes or the file
+    is damaged or too large.
     """
     tracks = _split(data, name)
     columns, remarks = _columns(tracks, name, pedal=pedal, notated=notated)
@@ -64,8 +65,9 @@ def midi_bytes(piece: Piece) -> bytes:
     """Return the piece as MIDI, format 1 at 480 ticks per quarter; the same bytes each time.
 
     Its first track holds title, tempo, metre and key; each part follows as a track on a channel of
-    its own, shared beyond 15 parts. Within a part, notes of one pitch end in the order in which
-    they start: MIDI cannot say otherwise. Raises ScoreError for values that MIDI has no room for.
+    its own, shared beyond 15 parts, with the sustain pedal in each. Within a part, notes of one
+    pitch end in the order in which they start: MIDI cannot say otherwise. Raises ScoreError for
+    values that MIDI has no room for.
     """
     changes = sorted(
         [(tempo.tick, 0, _tempo_event(tempo)) for tempo in piece.tempos]
@@ -77,7 +79,7 @@ def midi_bytes(piece: Piece) -> bytes:
     chunks = [smf.track_bytes(conductor)]
     for index, part in enumerate(piece.parts):
         notes = [note for note in piece.notes if note.part == index]
-        chunks.append(_part_track(part, _CHANNELS[index % len(_CHANNELS)], notes))
+        chunks.append(_part_track(part, _CHANNELS[index % len(_CHANNELS)], notes, piece.pedals))
     for note in piece.notes:
         if not 0 <= note.part < len(piece.parts):
             raise ScoreError(f"{note} is in no part: there are {len(piece.parts)}; add its Part")
@@ -110,11 +112,7 @@ def _columns(
         raise ScoreError(f"{name}: damaged MIDI file ({reason}); export it again") from error
     remarks: list[str] = []
     resolution = score.ticks_per_quarter
-    sounding, presses = [], 0
-    for track in score.tracks:
-        presses += len(track.pedals)
-        if len(track.notes):
-            sounding.append(_Track(track, track.notes.numpy()))
+    sounding = [_Track(track, track.notes.numpy()) for track in score.tracks if len(track.notes)]
     pitched = _pitched(sounding, name, remarks)
     start, duration, pitch, velocity = (
         np.concatenate([notes[kind] for _, notes in pitched]).astype(np.int64)
@@ -125,22 +123,27 @@ def _columns(
         raise ScoreError(
             f"{name}: longer than {MAX_QUARTERS} quarters; cut it into single pieces in your DAW"
         )
-    if presses and not pedal:
-        remarks.append(f"sustain pedal left out ({presses} presses): notes end with their key")
     shift = 0 if notated else _judge_timing(start, resolution, remarks)
     counts = [len(notes["time"]) for _, notes in pitched]
+    controls = [track.controls.numpy() for track, _ in pitched]
     if pedal:
         bounds = np.cumsum([0, *counts])
-        for (track, _), first, last in zip(pitched, bounds, bounds[1:], strict=False):
+        for moved, first, last in zip(controls, bounds, bounds[1:], strict=False):
             own = slice(first, last)
-            duration[own] = pedalled(start[own], duration[own], pitch[own], track.controls.numpy())
+            duration[own] = pedalled(start[own], duration[own], pitch[own], moved)
     columns = Columns(
         snap(np.maximum(start - shift, 0), resolution),
         snap_durations(duration, resolution),
         pitch,
         velocity,
         np.repeat(np.arange(len(counts)), counts),
-        _frame(score, [Part(track.name, track.program) for track, _ in pitched], shift, remarks),
+        _frame(
+            score,
+            [Part(track.name, track.program) for track, _ in pitched],
+            [] if pedal else pedalling(controls, resolution, shift),
+            shift,
+            remarks,
+        ),
     )
     _check_length(columns, name)
     return columns, tuple(remarks)
@@ -183,8 +186,10 @@ def _judge_timing(onsets: NDArray[np.int64], resolution: int, remarks: list[str]
     return shift
 
 
-def _frame(score: Any, parts: list[Part], shift: int, remarks: list[str]) -> Piece:
-    """Return the piece without its notes: parts, metres, tempos and keys."""
+def _frame(
+    score: Any, parts: list[Part], pedals: list[Pedal], shift: int, remarks: list[str]
+) -> Piece:
+    """Return the piece without its notes: parts, metres, tempos, keys and pedals."""
 
     def ticks(events: Any) -> Iterator[tuple[int, Any]]:
         """Yield the events in order of time, each with its tick."""
@@ -211,6 +216,7 @@ def _frame(score: Any, parts: list[Part], shift: int, remarks: list[str]) -> Pie
             for tick, event in ticks(score.key_signatures)
             if -7 <= event.key <= 7
         ],
+        pedals=pedals,
     )
 
 
@@ -231,10 +237,10 @@ def _check_length(columns: Columns, name: str) -> None:
         )
 
 
-def _part_track(part: Part, channel: int, notes: list[Note]) -> bytes:
+def _part_track(part: Part, channel: int, notes: Sequence[Note], pedals: Sequence[Pedal]) -> bytes:
     if not 0 <= part.program <= 127:
         raise ScoreError(f"part {part.name!r}: program {part.program} is not 0 to 127; change it")
-    events: list[tuple[int, int, bytes]] = []
+    events = list(_pedal_events(pedals, channel))
     for note in notes:
         if not (
             0 <= note.pitch <= 127
@@ -243,16 +249,29 @@ def _part_track(part: Part, channel: int, notes: list[Note]) -> bytes:
             and note.duration > 0
         ):
             raise ScoreError(f"part {part.name!r}: MIDI has no room for {note}; change it")
-        events.append((note.start, 1, bytes((0x90 | channel, note.pitch, note.velocity))))
+        events.append((note.start, 3, bytes((0x90 | channel, note.pitch, note.velocity))))
         events.append((note.end, 0, bytes((0x80 | channel, note.pitch, 64))))
-    # A note ends before the next one of its pitch starts; sorting is stable, so that of two notes
-    # of one pitch from one tick the shorter comes first, and is the first to end.
+    # A note ends before the pedal goes down and before the next one of its pitch starts, and what
+    # the pedal lets go ends before a note starts. Sorting is stable, so that of two notes of one
+    # pitch from one tick the shorter comes first, and is the first to end.
     events.sort(key=lambda event: event[:2])
     name = [(0, smf.meta(0x03, part.name.encode()))] if part.name else []
     program = (0, bytes((0xC0 | channel, part.program)))
     return smf.track_bytes(
         [*name, program, *((tick * _SCALE, message) for tick, _, message in events)]
     )
+
+
+def _pedal_events(pedals: Sequence[Pedal], channel: int) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the tick, the place within the tick and the message of each move of the pedal."""
+    up, down = (bytes((0xB0 | channel, SUSTAIN, value)) for value in (0, 127))
+    is_down = False
+    for pedal in pedals:
+        if is_down or not pedal.down:
+            yield pedal.tick, 1, up
+        if pedal.down:
+            yield pedal.tick, 2, down
+        is_down = pedal.down
 
 
 def _tempo_event(tempo: Tempo) -> bytes:

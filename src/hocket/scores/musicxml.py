@@ -71,6 +71,7 @@ def read_musicxml(data: bytes, name: str) -> tuple[Piece, tuple[str, ...]]:
         tempos=tempos or piece.tempos,
         keys=keys,
         title=_title(root),
+        pedals=piece.pedals,
     )
     return piece, (*remarks, *midi_remarks)
 

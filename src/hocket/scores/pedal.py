@@ -1,39 +1,79 @@
-"""Sustain pedal events -> longer notes, in source ticks.
+"""Sustain pedal events -> what one pedal does, or longer notes.
 
-Surprising decision: a held note is cut at the next onset of its pitch in its part, as a piano does
-it: one string has one hammer.
+Surprising decisions: all parts share one pedal, which is down while any part holds it down, so that
+one part's pedal, written into all of them, is read as itself. And a note that the pedal lengthens is
+cut at the next onset of its pitch in its part, as a piano does it: one string has one hammer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.compiled import compiled
+from hocket.music.grid import snap
+from hocket.music.piece import Pedal
 
 SUSTAIN = 64  # controller number
 PEDAL_DOWN = 64  # the smallest value that means down
 
 _Ints = NDArray[np.int64]
+_Controls = Mapping[str, NDArray[np.integer]]
+_NEVER = 1 << 40  # source ticks or ticks: after all that a file can hold
 
 
-def pedalled(
-    starts: _Ints, durations: _Ints, pitches: _Ints, controls: Mapping[str, NDArray[np.integer]]
-) -> _Ints:
+def pedalling(parts: Iterable[_Controls], resolution: int, shift: int) -> list[Pedal]:
+    """Return what the pedal of all parts together does, on the grid.
+
+    Each of `parts` has its control changes (C) as symusic's columns `time`, `number` and `value`.
+    Their times lose `shift` source ticks, and are snapped, `resolution` source ticks being a
+    quarter. A press that begins and ends at one tick is lost; a release and the press after it at
+    one tick press the pedal again.
+    """
+    events = [_sustain(controls) for controls in parts]
+    holds = [_held(times, down, _NEVER) for times, down in events if down.any()]
+    if not holds:
+        return []
+    downs, ups = (np.concatenate(times) for times in zip(*holds, strict=True))
+    let_go = ups < _NEVER
+    downs = snap(np.maximum(downs - shift, 0), resolution)
+    ups[let_go] = snap(np.maximum(ups[let_go] - shift, 0), resolution)
+    ticks, down = _of_any(downs, ups)
+    return list(map(Pedal, ticks.tolist(), down.tolist()))
+
+
+def _of_any(downs: _Ints, ups: _Ints) -> tuple[_Ints, NDArray[np.bool_]]:
+    """Return when some hold begins while there is none, or the last ends, and which it is.
+
+    The holds (N) are from `downs` to `ups`; what ends at a tick comes before what begins there.
+    """
+    lasting = downs < ups
+    order = np.sort(np.concatenate((2 * ups[lasting], 2 * downs[lasting] + 1)))
+    ticks, down = order >> 1, order % 2 == 1
+    holding = np.cumsum(np.where(down, 1, -1))
+    edges = (holding == down) & (ticks < _NEVER)
+    return ticks[edges], down[edges]
+
+
+def _sustain(controls: _Controls) -> tuple[_Ints, NDArray[np.bool_]]:
+    """Return when the pedal is moved, in order of time, and whether it is down afterwards."""
+    sustain = controls["number"] == SUSTAIN
+    times = controls["time"][sustain].astype(np.int64)
+    order = np.argsort(times, kind="stable")
+    return times[order], controls["value"][sustain][order] >= PEDAL_DOWN
+
+
+def pedalled(starts: _Ints, durations: _Ints, pitches: _Ints, controls: _Controls) -> _Ints:
     """Return durations (N) up to the pedal's release, cut at the next onset of the same pitch.
 
     `starts`, `durations` and `pitches` (N) are one part's notes, `controls` its control changes (C)
     as symusic's columns `time`, `number` and `value`; all times are in source ticks. No note gets
     shorter.
     """
-    sustain = controls["number"] == SUSTAIN
-    times = controls["time"][sustain].astype(np.int64)
-    order = np.argsort(times, kind="stable")
-    down = controls["value"][sustain][order] >= PEDAL_DOWN
     ends = starts + durations
-    downs, ups = _held(times[order], down, int(ends.max(initial=0)))
+    downs, ups = _held(*_sustain(controls), int(ends.max(initial=0)))
     if not len(downs):
         return durations
     at = np.searchsorted(downs, ends, side="right") - 1
