@@ -3,13 +3,16 @@
 # make lint   style, types and import layers
 # make bench  measures hocket beside its peers, which get an environment of their own, .venv-peers;
 #             BENCH="--only sampler --rounds 5" and the like go to benchmarks/bench.py
+# make listen writes out/listen/index.html: twelve pairs of takes to judge blindly
+# make base BASE=FOLDER   trains the base model again on the score files of a folder called base, into out/base;
+#             stopped at any moment, the same command goes on
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PEERS  := .venv-peers
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench listen base clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hocket fuse demo:gymnopedie demo:elise -o out/demo --overwrite
@@ -25,6 +28,14 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed $(PEERS)/.installed
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+listen: $(VENV)/.installed
+	$(BIN)/python benchmarks/listen.py $(LISTEN)
+
+base: $(VENV)/.installed
+	$(BIN)/hocket prepare $(BASE) -o out/corpus
+	$(BIN)/hocket train out/corpus -o out/base --preset base \
+	  --valid src/hocket/assets/base/valid.txt --exclude src/hocket/assets/base/exclude.txt
 
 clean:
 	rm -rf $(VENV) $(PEERS) out

@@ -24,9 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.compiled import compiled
+from hocket.tokens import FEATURES, VOCAB
 
 BEYOND_CACHES = 1 << 30
 BLOCK = 1024
+SEEN = FEATURES + 2
+"""Numbers that hocket's engine sees beside the event: features, and the weights of two themes."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Limits:
 def weights_read(width: int, seen: int, events: int) -> int:
     """Return how many weights a step of hocket's two-layer engine multiplies with.
 
-    `seen` are the numbers beside the event, folded to weights of the first gates; the event itself is
-    a row that is looked up, and left out here.
+    `seen` are the numbers beside the event, folded to weights of the first gates; the event itself and
+    those recalled are rows that are looked up, and left out here.
     """
     return 4 * width * (seen + 3 * width) + width * events
 
@@ -58,12 +61,10 @@ def training_flops(width: int, inputs: int, events: int) -> int:
     return 6 * weights_trained(width, inputs, events)
 
 
-def measure(
-    width: int = 512, seen: int = 146, events: int = 269, threads: int = 2, *, quick: bool = False
-) -> Limits:
+def measure(width: int = 512, threads: int = 2, *, quick: bool = False) -> Limits:
     """Measure all limits; half a minute, or a moment (and of no use) if it must be quick."""
     size, seconds = (256, 0.01) if quick else (2048, 0.5)
-    weights = weights_read(width, seen, events)
+    weights = weights_read(width, SEEN, len(VOCAB))
     beyond = 1 << 22 if quick else BEYOND_CACHES
     buffers = {"int8 weights": weights, "float32 weights": 4 * weights, "memory": beyond}
     counts = sorted({1, threads})

@@ -42,7 +42,7 @@ def made(folder: Path, count: int, notes: int = NOTES) -> list[Path]:
     """Write the demo themes in several keys, repeated until they are long enough."""
     files = []
     for number in range(count):
-        theme = read_theme(DEMO[number % len(DEMO)], False, Silent())
+        theme = read_theme(DEMO[number % len(DEMO)], False, Silent()).piece
         file = folder / f"made-{number:03}.mid"
         write(repeated(moved(theme, number % 7 - 3), notes), file)
         files.append(file)

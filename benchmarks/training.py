@@ -1,8 +1,8 @@
 """Speed of learning: hocket's own training step beside a plain PyTorch float32 loop, in turn.
 
 Prints events a second, GFLOP/s and the share of the matrix peak measured in the same run, and the
-median of the paired ratios. Made-up data; two LSTM layers, 256 inputs, about 320 different events.
-Counted are the products of the LSTMs and the output layer, forward and backward.
+median of the paired ratios. Made-up data; two LSTM layers behind as many inputs as hocket's network
+has, and its events. Counted are the products of the LSTMs and the output layer, forward and backward.
 
     python benchmarks/training.py --width 512 1024 2048
     python benchmarks/training.py --device cuda --batch 1024
@@ -23,11 +23,12 @@ from torch import nn
 
 from hocket.config import ModelConfig, RunConfig, TrainingConfig
 from hocket.corpus import Batch, input_sizes
+from hocket.corpus.batches import Walk
 from hocket.model.network import Network
 from hocket.processor import cores
-from hocket.tokens import VOCAB, Features
-from hocket.tokens.grammar import PLACE_SIZES
-from hocket.tokens.vocab import PITCHES
+from hocket.tokens import PLACE_SIZES, VOCAB, Features, sight
+from hocket.tokens.automaton import SOUNDING
+from hocket.tokens.memory import TAPES
 from hocket.training.descent import Descent
 from hocket.training.devices import choose_precision
 from hocket.training.gradients import OnGpu, OnProcessor
@@ -36,9 +37,9 @@ from hocket.training.workers import Workers
 Step = Callable[[], float]
 """Takes one optimizer step and returns its loss."""
 
-INPUTS = 256
-EMBEDDING = INPUTS - 48 - 3 * 16 - 32
-"""What the pitches that sound, the place and the themes leave of the inputs."""
+INPUTS = 464
+EMBEDDING = INPUTS - 48 - len(PLACE_SIZES) * 16 - TAPES * 64 - 32
+"""What the pitches that sound, the place, the memory and the themes leave of the inputs."""
 
 
 def made_up_batch(batch: int, window: int) -> Batch:
@@ -49,9 +50,14 @@ def made_up_batch(batch: int, window: int) -> Batch:
     return Batch(
         random.integers(0, len(VOCAB), shape),
         random.integers(0, len(VOCAB), shape),
-        Features(random.random((*shape, len(PITCHES))) < 0.05, place),
+        Features(
+            random.random((*shape, SOUNDING)) < 0.05,
+            place,
+            random.integers(0, len(VOCAB) + 1, (*shape, TAPES)),
+        ),
         np.full((*shape, 2), 0.5, np.float32),
         fresh=True,
+        walk=Walk(sight.begin(batch, 0), np.zeros(batch, np.int64)),
     )
 
 

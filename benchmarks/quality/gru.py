@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import account
-import events
-import learning
 import numpy as np
 import torch
-from learning import IGNORED
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+import account
+import events
+import learning
 from hocket.tokens import VOCAB
+from learning import IGNORED
 
 ROWS, WINDOW = 32, 128
 DROPOUT = 0.1

@@ -17,11 +17,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import account
-import events
 import numpy as np
 from numpy.typing import NDArray
 
+import account
+import events
 from hocket.compiled import compiled
 from hocket.tokens import VOCAB
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from account import Budget
 from torch import Tensor, nn
+
+from account import Budget
 
 IGNORED = -100
 WARM_UP, LAST_RATE = 0.02, 0.05

@@ -17,14 +17,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import account
-import learning
 import numpy as np
 import torch
 from miditok import REMI, TokenizerConfig
 from numpy.typing import NDArray
 from symusic import Note, Score, Track
 from torch import Tensor, nn
+
+import account
+import learning
 
 PITCHES = range(21, 109)
 KEYS = range(-6, 6)

@@ -1,7 +1,7 @@
 """A corpus as hocket says it, as MIDI files, and the count of notes that all peers are divided by.
 
-What hocket's grammar leaves out (velocities, a finer grid, notes beyond the piano) must not cost the
-peers anything either: a tokenizer of its own reads these files instead of the original ones.
+What hocket's grammar leaves out (finer velocities, a finer grid, notes beyond the piano) must not cost
+the peers anything either: a tokenizer of its own reads these files instead of the original ones.
 
     python benchmarks/quality/said.py --lists train.txt valid.txt --folder BASE --to SAID
 """
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import account
 import events
-
 from hocket.scores import write
 from hocket.tokens import decode
 

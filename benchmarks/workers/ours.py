@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +15,31 @@ from numpy.typing import NDArray
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, replaced
 from hocket.corpus import input_sizes
+from hocket.generation.choir import Choir, Singer
 from hocket.model import convert
 from hocket.model.engine import Engine
+from hocket.model.sizes import InputSizes
+from hocket.music import Piece
+from hocket.music.pitch import COMMON_KEY, agreeing
 from hocket.reporter import Silent
-from hocket.sources import lettered, read_theme
-from hocket.tokens import FEATURES, GRAMMAR, VOCAB
+from hocket.sources import firsts, lettered, read_theme
+from hocket.tokens import FEATURES, VOCAB, encode, sight
+from hocket.tokens.memory import TAPES
 from protocol import Contender, Settings, best_of, serve
 
 DEMO = ("demo:gymnopedie", "demo:elise")
 ENGINE = ("hocket", "onnxruntime", "numba", "numpy")
-SIZES = input_sizes(len(DEMO))
 """The packages that the engine stands on."""
 
 
 def model_config(settings: Settings) -> ModelConfig:
-    """Return the network that all contenders have: two layers of some width, 256 inputs."""
+    """Return the network that all contenders have: two layers of some width, and all inputs."""
     return ModelConfig(layers=2, width=settings["width"], embedding=128)
+
+
+def themes() -> list[Piece]:
+    """Return the demo themes."""
+    return list(firsts(lettered([read_theme(name, False, Silent()) for name in DEMO])).values())
 
 
 def random_weights(config: ModelConfig) -> Mapping[str, NDArray[np.float32]]:
@@ -39,7 +49,7 @@ def random_weights(config: ModelConfig) -> Mapping[str, NDArray[np.float32]]:
     from hocket.model.network import Network
 
     torch.manual_seed(1)
-    network = Network(config, SIZES)
+    network = Network(config, sizes(config))
     arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     for name in arrays:
         arrays[name] = arrays[name] * np.float32(6 if name == "output.weight" else 1.5)
@@ -48,32 +58,46 @@ def random_weights(config: ModelConfig) -> Mapping[str, NDArray[np.float32]]:
     return arrays
 
 
-def engine(settings: Settings) -> Engine:
-    """Return the engine that `hocket fuse` would sample with, in int8, on one thread."""
-    config = model_config(settings)
-    model = convert.to_onnx(random_weights(config), config, SIZES, exact=())
+def sizes(config: ModelConfig) -> InputSizes:
+    """Return how much a network sees: both demo themes or none."""
+    return input_sizes(len(DEMO) if config.sees_themes else 0)
+
+
+def engine(settings: Settings, config: ModelConfig) -> Engine:
+    """Return an engine as `hocket fuse` would sample with, in int8, on one thread if not said."""
+    model = convert.to_onnx(random_weights(config), config, sizes(config), exact=())
     return convert.engine(model, threads=settings.get("threads", 1))
 
 
+def choir(settings: Settings) -> Choir:
+    """Return one engine that sees the weights of the themes, or one for each that remembers it."""
+    config = model_config(settings)
+    if not settings.get("apart"):
+        return Choir([Singer(engine(settings, config))])
+    alone = replace(config, sees_themes=False)
+    said = [encode(theme) for theme in agreeing(themes(), COMMON_KEY)]
+    return Choir([Singer(engine(settings, alone), sight.remembered([ids])) for ids in said])
+
+
 def whole_sampler(settings: Settings) -> Contender:
-    """Takes of some bars: engine, grammar, rules, key, mix, chance."""
+    """Takes of some bars: engine, memory, grammar, rules, key, mix, chance."""
     from hocket.generation import mix
     from hocket.generation.rules import rules_for
     from hocket.generation.sampler import sample
     from hocket.music.pitch import estimate_key
 
-    themes = list(lettered([read_theme(name, False, Silent()) for name in DEMO]).values())
+    pieces = themes()
     wanted = GenerationConfig(takes=settings["takes"], bars=settings["bars"])
-    key, meter = estimate_key(themes[0].notes), themes[0].main_meter
+    key, meter = estimate_key(pieces[0].notes), pieces[0].main_meter
     opening = np.array(
         [VOCAB.id("START"), VOCAB.id(f"METER {meter.numerator}/{meter.denominator}")]
     )
-    shares = mix.leading_time(mix.weights(wanted.mix, len(themes)), themes)
+    shares = mix.leading_time(mix.weights(wanted.mix, len(pieces)), pieces)
     plan = mix.in_turns(shares, 0, wanted.turns, wanted.bars)
-    model, rng = engine(settings), iter(range(1, 10**9))
+    model, rng = choir(settings), iter(range(1, 10**9))
 
     def work() -> float:
-        rules = rules_for(wanted, key, meter.bar_ticks, themes)
+        rules = rules_for(wanted, key, meter.bar_ticks, pieces)
         openings, plans = [opening] * wanted.takes, mix.following([plan] * wanted.takes)
         takes = sample(model, openings, rules, plans, wanted, next(rng))
         return sum(len(ids) - len(opening) for ids, _ in takes)
@@ -83,44 +107,45 @@ def whole_sampler(settings: Settings) -> Contender:
 
 def bare_engine(settings: Settings) -> Contender:
     """The engine stepped with the same inputs again and again."""
-    model, takes = engine(settings), settings["takes"]
+    model, takes = engine(settings, model_config(settings)), int(settings["takes"])
+    count = int(settings["steps"])
     names = ("START", "METER 3/4", "NOTE_ON 48", "NOTE_ON 64", "NOTE_ON 67", "DUR 12")
     ids = np.array([VOCAB.id(name) for name in names])
     seen = np.full((len(ids), FEATURES + len(DEMO)), 0.5, np.float32)
-    GRAMMAR.see(ids, seen)
+    recalled = np.zeros((len(ids), TAPES), np.int64)
+    sight.follow(sight.begin(1, len(ids)), ids, seen, recalled)
 
     def work() -> float:
         steps = model.start(takes)
-        steps.events[:], steps.seen[:] = ids[-1], seen[-1]
-        for _ in range(settings["steps"]):
+        steps.events[:], steps.seen[:], steps.recalled[:] = ids[-1], seen[-1], recalled[-1]
+        for _ in range(count):
             steps.step()
-        return takes * settings["steps"]
+        return takes * count
 
     return Contender(work, {}, ENGINE)
 
 
 def training_step(settings: Settings, batch: int) -> Callable[[], None]:
-    """Return what takes one step of the optimizer on a batch of windows."""
+    """Return what takes one step of the optimizer on a batch of windows, from nothing."""
     from hocket.corpus import build
     from hocket.training.loop import _Run
 
-    themes = [read_theme(name, False, Silent()) for name in DEMO]
     config = replaced(
         RunConfig(), {"width": settings["width"], "batch": batch, "window": settings["window"]}
     )
-    corpus = build(themes, held_out=0.12, hocket_count=config.training.hocket_pieces)
-    return _Run(corpus, config, None).step
+    return _Run(build(themes(), held_out=0.12), config, None, None).step
 
 
 def train(settings: Settings) -> Contender:
     """Steps of learning, batches and all, with the batch that gives most events a second."""
+    window = int(settings["window"])
 
     def steps(batch: int) -> Callable[[], float]:
         step = training_step(settings, batch)
 
         def work() -> float:
             step()
-            return batch * settings["window"]
+            return batch * window
 
         return work
 

@@ -1,0 +1,56 @@
+"""What a piece costs a network, in nats per note: all its events, divided by its notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hocket.config import ModelConfig
+from hocket.corpus import input_sizes
+from hocket.model.checking import Heard
+from hocket.tokens import FEATURES, VOCAB, automaton, sight
+from hocket.tokens.memory import TAPES, Memory, of_rows, with_room
+from hocket.tokens.sight import Walkers
+from hocket.training import hearing
+
+Arrays = Mapping[str, NDArray[np.float32]]
+Ids = NDArray[np.int64]
+
+_ON = VOCAB.families["NOTE_ON"]
+
+
+def heard(ids: Ids, memory: Memory | None = None, themes: int = 0) -> Heard:
+    """Return a piece (N) as a network hears it that remembers something, or nothing."""
+    seen = np.zeros((len(ids), FEATURES + themes), np.float32)
+    seen[:, FEATURES:] = 1
+    recalled = np.zeros((len(ids), TAPES), np.int64)
+    walkers = sight.begin(1, len(ids))
+    if memory is not None:
+        own = of_rows(memory, np.zeros(1, np.int64))
+        walkers = Walkers(automaton.blank(1), with_room(own, int(own.at[0, 0]) + len(ids)))
+    sight.follow(walkers, ids, seen, recalled)
+    return Heard(ids, seen, recalled, np.append(ids[1:], -1))
+
+
+def nats(
+    arrays: Arrays, model: ModelConfig, ids: Ids, memory: Memory | None = None, themes: int = 0
+) -> NDArray[np.float64]:
+    """Return what each event after the first costs, (N - 1), in float32 products."""
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    sequence = heard(ids, memory, themes)
+    (logits,) = hearing.said(tensors, model, input_sizes(themes), [sequence])
+    return surprises(logits, ids)
+
+
+def surprises(logits: NDArray[np.float32], ids: Ids) -> NDArray[np.float64]:
+    """Return -ln P (N - 1) of the events after the first, from logits (N, V); none is masked."""
+    scores = torch.log_softmax(torch.from_numpy(logits).double(), -1).numpy()
+    return np.asarray(-scores[np.arange(len(ids) - 1), ids[1:]])
+
+
+def notes_in(ids: Ids) -> int:
+    """Return how many notes ids say."""
+    return int(((ids >= _ON.start) & (ids < _ON.stop)).sum())
