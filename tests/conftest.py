@@ -24,13 +24,17 @@ laws.load_profile("hocket")
 
 TINY = RunConfig(
     rng=3,
-    model=settings.ModelConfig(layers=2, width=16, embedding=8, dropout=0.2, hidden=0.1),
+    start="nothing",
+    model=settings.ModelConfig(
+        layers=2, width=16, embedding=8, dropout=0.2, hidden=0.1, memory=True, sees_themes=True
+    ),
     training=settings.TrainingConfig(
         minutes=5.0,
         batch=4,
         window=16,
         windows=3,
         learning_rate=3e-3,
+        weight_decay=0.05,
         held_out=0.12,
         check_every=4,
         patience=8,
@@ -40,6 +44,7 @@ TINY = RunConfig(
         home_key=0.5,
         rebar=0.5,
         blend=0.2,
+        forget=0.0,
     ),
     opening=settings.SeedConfig(seed=None, seed_bars=1, seeds=2, candidates=8),
     generation=settings.GenerationConfig(takes=2, bars=6, turns=2),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from hocket.tokens import FEATURES, VOCAB
+from hocket.tokens import VOCAB
 
 Says = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -17,12 +17,12 @@ class FakeSteps:
     def __init__(self, says: Says, batch: int, themes: int) -> None:
         self._says = says
         self.events = np.zeros(batch, np.int64)
-        self.seen = np.zeros((batch, FEATURES + themes), np.float32)
+        self.mix = np.zeros((batch, themes), np.float32)
         self.logits = np.zeros((batch, len(VOCAB)), np.float32)
         self.state: Mapping[str, np.ndarray] = {}
 
     def step(self) -> None:
-        self.logits[:] = self._says(self.events, self.seen[:, FEATURES:])
+        self.logits[:] = self._says(self.events, self.mix)
 
 
 class Fake:

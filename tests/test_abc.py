@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hocket.errors import ScoreError
@@ -276,6 +276,7 @@ def test_the_place_of_an_error() -> None:
 
 
 @given(st.text(alphabet="CDEFgab|:[]()123/><-&zZx^_=,'\"!{} %VKMLQw\n", max_size=80))
+@example("[2a")  # a second ending, and nothing to be played before it
 def test_any_text_is_read_or_refused(music: str) -> None:
     try:
         piece, _ = read_abc("X:1\nK:C\n" + music, "test.abc")

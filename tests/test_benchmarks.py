@@ -13,6 +13,7 @@ import pytest
 
 import bench
 import comparisons
+import demo_pair
 import hocket
 import ingest
 import limits
@@ -22,6 +23,9 @@ import rounds
 import table
 import training
 from comparisons import Bound, Comparison
+from hocket.config import ModelConfig
+from hocket.corpus import input_sizes
+from hocket.model.network import Network
 from hocket.music import Piece
 from hocket.tokens import VOCAB
 from rounds import Outcome, median_ratio
@@ -116,9 +120,14 @@ def test_weights_are_counted_as_the_network_has_them() -> None:
     assert limits.training_flops(3, 5, 7) == 6 * 189
 
 
+def test_all_networks_have_as_many_inputs_as_hockets() -> None:
+    first = Network(ModelConfig(embedding=training.EMBEDDING), input_sizes(2)).lstms[0]
+    assert first.input_size == training.INPUTS == comparisons.INPUTS
+
+
 def test_the_sampler_is_bound_by_what_it_reads_and_by_its_products() -> None:
     known = limits.Limits({"int8 weights, 1 thread": 1e9}, {"int8, 1 thread": 1e10})
-    weights = limits.weights_read(512, comparisons.SEEN, len(VOCAB))
+    weights = limits.weights_read(512, limits.SEEN, len(VOCAB))
     single, many = comparisons.sampler(comparisons.Size(), Path(), 1)
     assert single.bounds(known)[0].rate == pytest.approx(1e9 / weights)
     assert many.bounds(known)[0].rate == pytest.approx(32 * 1e9 / weights)
@@ -256,6 +265,14 @@ def test_the_script_of_learning_runs(
     monkeypatch.setattr(training, "peak", lambda *kind: 1.0)
     options = "--width", "16", "--batch", "4", "--window", "4", "--rounds", "1"
     assert len(rows_of(training, options, monkeypatch, capsys)) == 3
+
+
+def test_the_script_of_the_main_job_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = "--takes", "1", "--bars", "6", "--width", "16", "--max-steps", "1", "--candidates", "4"
+    options = "--preset", "classic", "--", "--held-out", "0", *small
+    assert rows_of(demo_pair, options, monkeypatch, capsys)[2].count("|") == 12
 
 
 def test_the_script_of_ingest_runs(

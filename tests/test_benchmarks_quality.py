@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,9 +17,13 @@ import numpy as np
 import pytest
 import torch
 
-from hocket.music import Meter, Note, Piece
+from hocket.config import ModelConfig
+from hocket.corpus import input_sizes
+from hocket.model import checking, convert
+from hocket.model.network import Network
+from hocket.music import Meter, Note, Pedal, Piece
 from hocket.scores import write
-from hocket.tokens import VOCAB, encode
+from hocket.tokens import VOCAB, encode, sight
 
 ROOT = Path(__file__).parents[1]
 QUALITY = ROOT / "benchmarks" / "quality"
@@ -228,6 +234,89 @@ def test_a_corpus_is_said_as_hocket_says_it(
     for name in names:
         assert np.array_equal(before[name], after[name])
         assert counts[name] == peer("events").notes(before[name])
+
+
+def test_halves_are_pieces_of_their_own_that_meet_at_a_bar_line(peer: Any) -> None:
+    quarters = [Note(24 * i, 24, 60 + i % 12, 40 + i) for i in range(25)]
+    long = Note(24, 24 * 20, 40)
+    piece = Piece.of(
+        [*quarters, long],
+        meters=[Meter(0, 1, 4), Meter(24, 3, 4), Meter(24 * 16, 2, 4)],
+        pedals=[Pedal(24, True), Pedal(48, False), Pedal(24 * 14, True)],
+    )
+    first, second = peer("fewshot").halves(piece)
+    line = 24 * 13  # of the lines at quarters 10, 13 and 16 the one nearest to the 13th of 26 notes
+    assert first.notes == tuple(sorted([*quarters[:13], long._replace(duration=line - 24)]))
+    assert second.notes == tuple(note._replace(start=note.start - line) for note in quarters[13:])
+    assert first.meters == (Meter(0, 1, 4), Meter(24, 3, 4))
+    assert second.meters == (Meter(0, 3, 4), Meter(24 * 3, 2, 4))
+    assert first.pedals == piece.pedals[:2]
+    assert second.pedals == (Pedal(24, True),)
+    bars = [*first.bars(), *(range(bar.start + line, bar.stop + line) for bar in second.bars())]
+    assert tuple(bars) == piece.bars()
+
+
+def weights(config: ModelConfig, themes: int = 0) -> dict[str, Any]:
+    torch.manual_seed(3)
+    network = Network(config, input_sizes(themes))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+
+
+SMALL = ModelConfig(layers=1, width=8, embedding=4, sees_themes=False)
+
+
+def test_chances_of_all_events_after_a_beginning_sum_to_its_own(peer: Any) -> None:
+    arrays, begun = weights(SMALL), [VOCAB.id("START"), VOCAB.id("NOTE_ON 60")]
+    memory = sight.remembered([encode(a_piece(1))])
+    torch.set_num_threads(1)  # three events are too few to meet another thread for
+
+    def chance(*events: int) -> float:
+        ids = np.array(events)
+        nats = peer("fewshot").nats_per_note(arrays, SMALL, ids, memory, 0)
+        return math.exp(-nats * peer("heard").notes_in(ids))
+
+    every = sum(chance(*begun, event) for event in range(len(VOCAB)))
+    assert every == pytest.approx(chance(*begun), rel=1e-5)
+
+
+def test_a_memory_of_the_first_half_is_heard_where_the_second_repeats_it(peer: Any) -> None:
+    fewshot, half = peer("fewshot"), a_piece(1).notes
+    again = [note._replace(start=note.start + 480) for note in half]
+    first, second = fewshot.halves(Piece.of([*half, *again]))
+    assert first.notes == second.notes
+    ids, memory = encode(second).astype(np.int64), sight.remembered([encode(first)])
+    before = memory.past.copy()
+
+    def cost(config: ModelConfig, *, remembers: bool) -> float:
+        known = memory if remembers else None
+        return float(fewshot.nats_per_note(weights(config), config, ids, known, 0))
+
+    assert cost(SMALL, remembers=True) != cost(SMALL, remembers=False)
+    assert cost(SMALL, remembers=True) == cost(SMALL, remembers=True)
+    assert np.array_equal(memory.past, before)
+    foreseen = [
+        float((peer("heard").heard(ids, known).recalled[:-1] == ids[1:, None]).mean())
+        for known in (memory, None)
+    ]
+    assert foreseen[0] > 0.9
+    assert foreseen[1] < 0.1
+    blind = replace(SMALL, memory=False, place=False)
+    assert cost(blind, remembers=True) == cost(blind, remembers=False)
+
+
+@pytest.mark.parametrize("themes", [0, 1])
+def test_nats_are_those_of_the_engine(peer: Any, themes: int) -> None:
+    config = replace(SMALL, sees_themes=themes > 0)
+    arrays, sizes = weights(config, themes), input_sizes(themes)
+    ids, memory = encode(a_piece(2)).astype(np.int64), sight.remembered([encode(a_piece(1))])
+    engine = convert.engine(convert.to_onnx(arrays, config, sizes, convert.parts(config)), 1)
+    heard = peer("heard").heard(ids, memory, themes)
+    nats = checking.nats([checking.said(engine, heard)], [heard]) * (len(ids) - 1)
+    told = peer("fewshot").nats_per_note(arrays, config, ids, memory, themes)
+    assert told * 50 == pytest.approx(nats, rel=1e-4)
 
 
 @needs_peers

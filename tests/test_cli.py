@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import files
-from hocket import cli, workflows
+from hocket import cli, knobs, workflows
 from hocket.config import dumps, loads, replaced
 from hocket.music import Note, Piece
 from hocket.scores import smf, write
@@ -106,7 +106,7 @@ def test_every_knob_is_an_option(tiny_toml: Path, capsys: pytest.CaptureFixture[
         cli.main(["fuse", "--help"])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    for _, section in cli._sections():
+    for _, section in knobs.SECTIONS:
         for name in section.__dataclass_fields__:
             if name not in ("model", "training", "opening", "generation"):
                 assert f"--{name.replace('_', '-')} " in shown or f"--no-{name}" in shown
@@ -169,6 +169,7 @@ def test_themes_that_are_none(
     (bad / "text.mid").write_text("not music", encoding="utf-8")
     (bad / "torn.mid").write_bytes(walk.read_bytes()[:-9])
     shutil.copy(walk, bad / "again.mid")
+    (tmp_path / "empty").mkdir()
     out = tmp_path / "out"
     cases: dict[str, list[Path | str]] = {
         "1 themes given": [walk],
@@ -180,12 +181,27 @@ def test_themes_that_are_none(
         "not a MIDI file": [walk, bad / "text.mid"],
         "truncated": [walk, bad / "torn.mid"],
         "no such file": [walk, bad / "missing.mid"],
-        "that is a folder": [walk, bad],
+        "no score files in this folder": [walk, tmp_path / "empty"],
         "no single demo theme": [walk, "demo:nobody"],
     }
     for words, themes in cases.items():
         assert words in refused("fuse", *themes, "-o", out, "--config", tiny_toml)
         assert not out.exists()
+
+
+def test_a_folder_of_which_nothing_can_be_used(
+    theme_files: list[Path], tiny_toml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is left out of a folder is said, and then that nothing is left."""
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/text.mid").write_text("not music", encoding="utf-8")
+    write(Piece.of([Note(0, 24, 60)]), tmp_path / "bad/one.mid")
+    words = ["fuse", str(theme_files[0]), str(tmp_path / "bad"), "--config", str(tiny_toml)]
+    assert cli.main([*words, "-o", str(tmp_path / "out")]) == 1
+    *remarks, last = capsys.readouterr().err.splitlines()
+    assert [remark.partition(":")[0] for remark in remarks] == ["left out"] * 2
+    assert last == f"hocket: {tmp_path / 'bad'}: none of 2 files can be used"
+    assert not (tmp_path / "out").exists()
 
 
 def test_settings_that_are_none(

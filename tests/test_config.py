@@ -69,14 +69,19 @@ def test_presets_load(name: str) -> None:
 
 
 def test_the_presets_are_what_they_say() -> None:
-    assert preset("hybrid") == RunConfig()
+    assert preset("theme") == RunConfig()
     classic = preset("classic").model
-    assert (classic.sounding, classic.place, classic.theme) == (False, False, False)
+    sees = classic.sounding, classic.place, classic.memory, classic.sees_themes
+    assert sees == (False, False, False, False)
     assert preset("hybrid") != preset("classic")
+    assert {name: preset(name).start for name in PRESETS} == {
+        name: "base" if name == "theme" else "nothing" for name in PRESETS
+    }
+    assert not preset("base").model.sees_themes
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="hybrid, classic"):
+    with pytest.raises(ConfigError, match="theme, hybrid, classic, base"):
         preset("baroque")
 
 

@@ -2,64 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.config import RunConfig, TrainingConfig
-from hocket.corpus import (
-    Corpus,
-    Kind,
-    build,
-    held_out_batch,
-    rebarred,
-    training_batch,
-    transpositions,
-)
-from hocket.corpus.batches import IGNORED
+from hocket.corpus import Corpus, Kind, build, rebarred, transpositions
+from hocket.corpus.augment import nearest
 from hocket.corpus.hockets import BARS, LONGEST_TURN, hockets
 from hocket.corpus.store import held_out_bars, ticks_before
-from hocket.music import Key, Meter, Note, Piece
-from hocket.music.pitch import agreeing
-from hocket.tokens import GRAMMAR, VOCAB, decode, encode, simplify
+from hocket.music import Meter, Note, Piece
+from hocket.music.pitch import COMMON_KEY, agreeing, estimate_key
+from hocket.tokens import VOCAB, decode, encode, simplify
 from hocket.tokens.vocab import PITCHES
+from networks import in_two_parts
+from stretches import pieces_of, transpose_ids
 
 pieces_on_the_piano = st.lists(
-    st.builds(Note, st.integers(0, 300), st.integers(1, 90), st.integers(21, 108)),
+    st.builds(
+        Note,
+        st.integers(0, 300),
+        st.integers(1, 90),
+        st.integers(21, 108),
+        st.integers(1, 127),
+        st.integers(0, 2),
+    ),
     min_size=1,
     max_size=30,
 ).map(Piece.of)
 
 
-PITCHED = ("NOTE_ON", "NOTE_OFF")
-
-
-def transpose_ids(ids: np.ndarray, semitones: int) -> np.ndarray:
-    """Move events as the vocabulary's names say it, one by one."""
-
-    def moved(event: int) -> int:
-        family, _, pitch = VOCAB.names[event].partition(" ")
-        return VOCAB.id(f"{family} {int(pitch) + semitones}") if family in PITCHED else event
-
-    return np.array([moved(int(event)) for event in ids])
-
-
 @pytest.fixture(scope="module")
 def corpus(themes: list[Piece]) -> Corpus:
     return build(themes, held_out=0.3, hocket_count=6, rng=5)
-
-
-def pieces_of(corpus: Corpus, kind: Kind) -> list[range]:
-    """Return the event positions of each piece of a kind."""
-    return [
-        range(int(corpus.bounds[p]), int(corpus.bounds[p + 1]))
-        for p in np.flatnonzero(corpus.kind == kind)
-    ]
 
 
 # Transposition
@@ -127,13 +105,32 @@ def test_held_out_bars_are_pairs_of_whole_bars(bars: int, share: float, rng: int
     piece = Piece.of(Note(96 * i, 96, 60) for i in range(bars))
     held = held_out_bars(piece, share, np.random.default_rng(rng))
     starts = {bar.start for bar in piece.bars()[1:]}
-    assert all(r.start in starts and len(r) == 192 and r.stop <= piece.end for r in held)
+    assert all(r.start in starts and len(r) == 96 and r.stop <= piece.end for r in held)
     assert all(a.stop <= b.start for a, b in pairwise(held))
     if share == 0:
         assert not held
     if share > 0 and bars >= 4:
-        assert held
-        assert len(held) == max(round(bars * share / 2), 1)
+        pairs = max(round(bars * share / 2), 1)
+        assert pairs < len(held) <= 2 * pairs  # all bars are alike: not every return is held out
+
+
+def test_a_bar_that_returns_is_held_out_wherever_it_stands() -> None:
+    """Forty bars, of which the second twenty are the first twenty again."""
+    piece = Piece.of(Note(96 * i, 96, 40 + i % 20) for i in range(40))
+    for rng in range(10):
+        held = {bar.start // 96 for bar in held_out_bars(piece, 0.12, np.random.default_rng(rng))}
+        assert 4 <= len(held) <= 8
+        assert held == {(bar + 20) % 40 for bar in held}
+    for pitches in ([43] * 20, [40, 43] * 10):  # nothing is new: a pair alone
+        piece = Piece.of(Note(96 * i, 96, pitch) for i, pitch in enumerate(pitches))
+        assert len(held_out_bars(piece, 0.12, np.random.default_rng(0))) == 2
+
+
+def test_bars_that_return_least_are_held_out_first() -> None:
+    tune = [*[40, 41, 42, 43] * 4, 60, 61, *[40, 41, 42, 43] * 4]
+    piece = Piece.of(Note(96 * i, 96, pitch) for i, pitch in enumerate(tune))
+    held = held_out_bars(piece, 2 / 34, np.random.default_rng(1))
+    assert [bar.start // 96 for bar in held] == [16, 17]
 
 
 # What a corpus holds
@@ -162,16 +159,75 @@ def test_every_transposition_of_every_piece_stays_on_the_piano(corpus: Corpus) -
             assert max(n.pitch for n in said.notes) + shift < PITCHES.stop
 
 
-def test_home_is_the_first_themes_key_and_that_of_hockets(themes: list[Piece]) -> None:
+def test_home_is_the_common_key_and_hockets_are_there(themes: list[Piece]) -> None:
     """G minor, or B flat major, comes to C major by two semitones."""
     corpus = build(themes, hocket_count=2)
     assert corpus.home.tolist() == [0, 2, 2, 0, 0]
-    in_g = build(themes, key=Key(0, 1), hocket_count=2)
-    assert in_g.home.tolist() == [-5, -3, -3, 0, 0]
-    edge = Piece.of(Note(24 * i, 24, 21 + i % 12) for i in range(30))
-    for key in range(-6, 7):
-        corpus = build([edge, themes[0]], key=Key(0, key))
-        assert corpus.home[0] >= 0, "a note would leave the piano"
+    for where in pieces_of(corpus, Kind.HOCKET):
+        assert estimate_key(decode(corpus.ids[where]).notes).fifths == COMMON_KEY.fifths
+
+
+@pytest.mark.parametrize("semitones", range(-6, 6))
+def test_home_brings_a_theme_of_any_key_to_the_same_notes(semitones: int) -> None:
+    tune = (60, 62, 64, 65, 67, 65, 64, 60, 67, 72, 71, 67, 60)
+    theme = Piece.of(Note(24 * i, 24, pitch + semitones) for i, pitch in enumerate(tune))
+    (home,) = build([theme]).home
+    assert home == (6 - semitones) % 12 - 6, "the smallest interval, a tritone down"
+    octave = -12 if semitones == -6 else 0
+    assert [note.pitch + home for note in theme.notes] == [pitch + octave for pitch in tune]
+
+
+def test_home_leaves_the_piano_for_no_key() -> None:
+    """D major on the lowest notes: what should go down two semitones goes up ten."""
+    tune = (26, 28, 30, 31, 33, 31, 30, 26, 33, 38, 37, 33, 26)
+    low = Piece.of(Note(24 * i, 24, pitch - 5) for i, pitch in enumerate(tune))
+    assert min(note.pitch for note in low.notes) == 21
+    assert build([low]).home.tolist() == [3]
+    lower = Piece.of(Note(24 * i, 24, pitch - 4) for i, pitch in enumerate(tune))
+    assert build([lower]).home.tolist() == [2]
+
+
+@given(st.integers(-11, 11), st.integers(21, 108), st.integers(0, 87))
+def test_the_nearest_move_keeps_to_the_piano(wanted: int, lowest: int, spread: int) -> None:
+    highest = min(lowest + spread, 108)
+    moved = nearest(wanted, lowest, highest)
+    fitting = [
+        wanted + o for o in (0, -12, 12) if 21 <= lowest + wanted + o <= highest + wanted + o
+    ]
+    fitting = [move for move in fitting if highest + move <= 108]
+    assert moved == (fitting[0] if fitting else 0)
+
+
+def test_parts_loudness_and_pedal_are_learned(themes: list[Piece]) -> None:
+    rich = [in_two_parts(theme) for theme in themes]
+    corpus = build(rich, hocket_count=3)
+    native = pieces_of(corpus, Kind.NATIVE)
+    assert [decode(corpus.ids[where]) for where in native] == [simplify(theme) for theme in rich]
+    assert simplify(rich[0]).pedals
+    for family in ("PART", "VEL", "PEDAL"):
+        assert np.isin(corpus.ids, VOCAB.families[family]).any()
+    for where in pieces_of(corpus, Kind.HOCKET):
+        said = decode(corpus.ids[where])
+        assert {note.part for note in said.notes} == {0, 1}
+
+
+def test_a_theme_may_be_several_pieces(themes: list[Piece]) -> None:
+    """Each is learned as itself, in its own metre and in the very first one's."""
+    walk, turn = themes
+    corpus = build([[walk, turn], [walk.transposed(1), turn, walk]], held_out=0.3, rng=2)
+    native = pieces_of(corpus, Kind.NATIVE)
+    given = [walk, turn, walk.transposed(1), turn, walk]
+    assert [decode(corpus.ids[where]) for where in native] == [simplify(piece) for piece in given]
+    assert len(pieces_of(corpus, Kind.REBARRED)) == 2
+    assert [set(corpus.theme[where]) for where in native] == [{0}, {0}, {1}, {1}, {1}]
+    assert corpus.theme_count == 2
+    assert all(corpus.held_out[where].any() for where in native)
+    assert corpus.home[corpus.kind == Kind.NATIVE].tolist() == [0, 2, -1, 2, 0]
+    assert [len(corpus.choices[Kind.NATIVE, theme].pieces) for theme in (0, 1)] == [2, 3]
+    one = build([[walk], [turn]], held_out=0.3, rng=2, hocket_count=3)
+    same = build([walk, turn], held_out=0.3, rng=2, hocket_count=3)
+    assert (one.ids == same.ids).all()
+    assert (one.held_out == same.held_out).all()
 
 
 def held_ticks(corpus: Corpus, where: range) -> set[int]:
@@ -266,155 +322,3 @@ def test_no_hockets_where_a_theme_has_no_bar_to_give() -> None:
     away: list[list[range]] = [[], [range(48, 144)]]
     assert list(hockets([long, short], away, 4, np.random.default_rng(0))) == []
     assert len(list(hockets([short, long], away[::-1], 4, np.random.default_rng(0)))) == 4
-
-
-# Batches
-
-
-def test_a_batch_is_a_pure_function_of_its_number(corpus: Corpus, tiny: RunConfig) -> None:
-    for step in (0, 1, 7):
-        one, two = (training_batch(corpus, tiny.training, 9, step) for _ in range(2))
-        assert (one.inputs == two.inputs).all()
-        assert (one.targets == two.targets).all()
-        assert (one.mix == two.mix).all()
-        assert one.fresh == two.fresh == (step % tiny.training.windows == 0)
-        other = training_batch(corpus, tiny.training, 10, step)
-        assert (one.inputs != other.inputs).any()
-
-
-def test_a_row_is_the_same_in_a_batch_of_any_size(corpus: Corpus, tiny: RunConfig) -> None:
-    many = training_batch(corpus, replace(tiny.training, batch=5), 2, 4)
-    alone = training_batch(corpus, replace(tiny.training, batch=1), 2, 4)
-    assert (many.inputs[:1] == alone.inputs).all()
-    assert (many.targets[:1] == alone.targets).all()
-    assert (many.features.sounding[:1] == alone.features.sounding).all()
-    assert (many.features.place[:1] == alone.features.place).all()
-    assert (many.mix[:1] == alone.mix).all()
-
-
-def chains(
-    corpus: Corpus, training: TrainingConfig, rng: int, count: int
-) -> list[list[np.ndarray]]:
-    """Return inputs, targets, sounding, place and mix of rows (N) joined over their chain."""
-    rows = []
-    for chain in range(count):
-        batches = [
-            training_batch(corpus, training, rng, chain * training.windows + w)
-            for w in range(training.windows)
-        ]
-        parts = [
-            [b.inputs, b.targets, b.features.sounding, b.features.place, b.mix] for b in batches
-        ]
-        joined = [np.concatenate(values, axis=1) for values in zip(*parts, strict=True)]
-        rows += [[values[row] for values in joined] for row in range(training.batch)]
-    return rows
-
-
-def explanations(corpus: Corpus, row: list[np.ndarray]) -> set[Kind]:
-    """Return of which kinds the pieces are that a row can have come from, in every particular."""
-    inputs, targets, sounding, place, mix = row
-    kinds = set()
-    for piece, shifts in enumerate(corpus.shifts):
-        home = int(corpus.home[piece])
-        where = slice(int(corpus.bounds[piece]), int(corpus.bounds[piece + 1]))
-        for shift in {home, *shifts}:
-            ids = transpose_ids(corpus.ids[where].astype(np.int64), shift)
-            traced = GRAMMAR.trace(ids)
-            expected = np.where(corpus.held_out[where], IGNORED, ids)[1:]
-            labels = np.eye(2, dtype=np.float32)[corpus.theme[where]][1:]
-            for start in np.flatnonzero(ids[:-1] == inputs[0]):
-                length = min(len(inputs), len(ids) - 1 - int(start))
-                here = slice(start, start + length)
-                if (
-                    (ids[here] == inputs[:length]).all()
-                    and (traced.sounding[here] == sounding[:length]).all()
-                    and (traced.place[here] == place[:length]).all()
-                    and (expected[here] == targets[:length]).all()
-                    and (targets[length:] == IGNORED).all()
-                    and ((mix == 0.5).all() or (labels[here] == mix[:length]).all())
-                ):
-                    kinds.add(Kind(corpus.kind[piece]))
-    return kinds
-
-
-def test_rows_are_stretches_of_the_corpus_with_their_features(
-    corpus: Corpus, tiny: RunConfig
-) -> None:
-    """Each row's targets are what follows, but for held-out bars and padding."""
-    met: set[Kind] = set()
-    for row in chains(corpus, tiny.training, 1, 5):
-        kinds = explanations(corpus, row)
-        assert kinds
-        met |= kinds
-    assert met == set(Kind)
-
-
-def test_blend_one_blends_every_row_and_blend_zero_none(corpus: Corpus, tiny: RunConfig) -> None:
-    blended = training_batch(corpus, replace(tiny.training, blend=1.0), 0, 0)
-    assert (blended.mix == 0.5).all()
-    told = training_batch(corpus, replace(tiny.training, blend=0.0), 0, 0)
-    assert set(np.unique(told.mix)) == {0, 1}
-    assert (told.mix.sum(-1) == 1).all()
-
-
-def test_home_key_one_leaves_no_other_key(corpus: Corpus, tiny: RunConfig) -> None:
-    training = replace(tiny.training, home_key=1.0, held_out=0.0)
-    homes = [
-        transpose_ids(corpus.ids[begin:end].astype(np.int64), int(home))
-        for begin, end, home in zip(corpus.bounds[:-1], corpus.bounds[1:], corpus.home, strict=True)
-    ]
-    everything = " ".join(str(i) for ids in homes for i in ids)
-    for inputs, *_ in chains(corpus, training, 1, 3):
-        first = " ".join(map(str, inputs[:12]))
-        assert first in everything
-
-
-@pytest.mark.parametrize("kind", list(Kind))
-def test_the_shares_choose_the_kind(kind: Kind, corpus: Corpus, tiny: RunConfig) -> None:
-    training = replace(
-        tiny.training, hockets=float(kind == Kind.HOCKET), rebar=float(kind == Kind.REBARRED)
-    )
-    rows = chains(corpus, replace(training, blend=0.0), 3, 2)
-    for row in rows:
-        first_theme = row[-1][:, 0].all()  # it stands in its own metre only
-        wanted = Kind.NATIVE if kind == Kind.REBARRED and first_theme else kind
-        assert wanted in explanations(corpus, row)
-
-
-def test_the_held_out_batch_has_exactly_the_held_out_events_as_targets(corpus: Corpus) -> None:
-    batch = held_out_batch(corpus)
-    native = pieces_of(corpus, Kind.NATIVE)
-    assert batch.fresh
-    assert len(batch.inputs) == len(native) == 2
-    for row, where in enumerate(native):
-        length = len(where) - 1
-        ids = transpose_ids(corpus.ids[where].astype(np.int64), int(corpus.home[row]))
-        held = corpus.held_out[where]
-        assert (batch.inputs[row, :length] == ids[:-1]).all()
-        expected = np.where(held[1:], ids[1:], IGNORED)
-        assert (batch.targets[row, :length] == expected).all()
-        assert (batch.targets[row, length:] == IGNORED).all()
-        assert (batch.mix[row, :, row] == 1).all()
-    assert (batch.targets != IGNORED).sum() == sum(corpus.held_out[w].sum() for w in native) > 0
-
-
-@settings(max_examples=20)
-@given(st.integers(0, 10_000))
-def test_start_begins_a_good_part_of_the_sequences(rng: int) -> None:
-    """What a take begins with, START, is also what sequences begin with now and then."""
-    piece = Piece.of(Note(24 * i, 24, 60 + i % 12) for i in range(400))
-    corpus = build([piece, piece.transposed(1)])
-    training = TrainingConfig(batch=64, window=8, windows=1, hockets=0.0)
-    first = training_batch(corpus, training, rng, 0).inputs[:, 0]
-    assert 4 <= (first == VOCAB.id("START")).sum() <= 40
-
-
-def test_without_held_out_bars_everything_is_learned(themes: list[Piece]) -> None:
-    corpus = build(themes)
-    assert not corpus.held_out.any()
-    assert (held_out_batch(corpus).targets == IGNORED).all()
-    seen = 0
-    for step in range(4):
-        batch = training_batch(corpus, TrainingConfig(batch=4, window=16, windows=1), 0, step)
-        seen += int((batch.targets != IGNORED).sum())
-    assert seen > 4 * 4 * 8

@@ -14,9 +14,11 @@ from hocket import config as settings
 from hocket.errors import CheckpointError
 from hocket.model import checking, convert
 from hocket.model.checking import Heard, converted, nats, said
-from hocket.model.engine import Engine
+from hocket.model.engine import BoundSteps, Engine
+from hocket.model.folding import PLACES, RECALLED_EVENTS
 from hocket.music import Piece
-from hocket.tokens import FEATURES
+from hocket.tokens import FEATURES, PLACE_SIZES
+from hocket.tokens.memory import NOTHING, TAPES
 from networks import SIZES, arrays_of, engine_of, heard, lively, network_says, small
 
 
@@ -29,6 +31,11 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def tell(steps: BoundSteps, sequence: Heard, t: int) -> None:
+    steps.events[:], steps.seen[:] = sequence.events[t], sequence.seen[t]
+    steps.recalled[:] = sequence.recalled[t]
+
+
 def together(engine: Engine, sequences: list[Heard]) -> np.ndarray:
     """Return the logits (B, T, V) of sequences stepped as one batch."""
     steps = engine.start(len(sequences))
@@ -36,6 +43,7 @@ def together(engine: Engine, sequences: list[Heard]) -> np.ndarray:
     for t in range(len(sequences[0].events)):
         steps.events[:] = [sequence.events[t] for sequence in sequences]
         steps.seen[:] = [sequence.seen[t] for sequence in sequences]
+        steps.recalled[:] = [sequence.recalled[t] for sequence in sequences]
         steps.step()
         rows.append(steps.logits.copy())
     return np.stack(rows, axis=1)
@@ -52,22 +60,43 @@ def test_engine_equals_network(preset: str, layers: int, themes: list[Piece]) ->
     np.testing.assert_allclose(found, expected, rtol=0, atol=checking.TOLERANCE)
 
 
-@pytest.mark.parametrize("left_out", ["sounding", "place", "theme"])
+COLUMNS = {
+    "sounding": slice(0, SIZES.pitches),
+    "place": slice(SIZES.pitches, FEATURES),
+    "sees_themes": slice(FEATURES, None),
+}
+
+
+@pytest.mark.parametrize("left_out", [*COLUMNS, "memory"])
 def test_each_input_counts_and_may_be_left_out(left_out: str, themes: list[Piece]) -> None:
     sequences = heard(themes, 30)
-    columns = {"sounding": slice(0, 88), "place": slice(88, 144), "theme": slice(144, None)}
-    changed = [sequence._replace(seen=sequence.seen.copy()) for sequence in sequences]
-    for _, seen, _ in changed:
-        seen[:, columns[left_out]] = seen[:, columns[left_out]][:, ::-1]
-    seeing = engine_of(lively(small("hybrid")))
+    changed = [s._replace(seen=s.seen.copy(), recalled=s.recalled.copy()) for s in sequences]
+    for _, seen, recalled, _ in changed:
+        if left_out == "memory":
+            recalled[:] = (recalled + 7) % SIZES.events
+        else:
+            seen[:, COLUMNS[left_out]] = seen[:, COLUMNS[left_out]][:, ::-1]
+    seeing = engine_of(lively(small("theme")))
     assert np.abs(together(seeing, sequences) - together(seeing, changed)).max() > 1e-3
-    network = lively(replace(small("hybrid"), **{left_out: False}))
+    network = lively(replace(small("theme"), **{left_out: False}))
     blind = engine_of(network)
     without = together(blind, sequences)
     np.testing.assert_array_equal(without, together(blind, changed))
     np.testing.assert_allclose(
         without, np.stack(network_says(network, sequences)), rtol=0, atol=checking.TOLERANCE
     )
+
+
+@pytest.mark.parametrize("tape", range(TAPES))
+def test_each_tape_of_memory_counts(tape: int, themes: list[Piece]) -> None:
+    (sequence, *_) = heard(themes, 40)
+    assert (sequence.recalled != NOTHING).any()
+    other = sequence._replace(recalled=sequence.recalled.copy())
+    other.recalled[20, tape] = (other.recalled[20, tape] + 1) % SIZES.events
+    engine = engine_of(lively(small("theme")))
+    one, two = said(engine, sequence), said(engine, other)
+    np.testing.assert_array_equal(one[:20], two[:20])
+    assert np.abs(one[20] - two[20]).max() > 1e-3
 
 
 @pytest.mark.parametrize("exact", [None, ()], ids=["float32", "int8"])
@@ -92,7 +121,7 @@ def test_a_batch_of_any_size_says_the_same_bits(
     batch: int, exact: tuple[str, ...] | None, themes: list[Piece]
 ) -> None:
     """In int8 for certain; where ONNX Runtime's float32 differs, it does so in the last bits only."""
-    engine = engine_of(lively(replace(small("hybrid"), width=64)), exact)
+    engine = engine_of(lively(replace(small("theme"), width=64)), exact)
     sequences = [heard(themes, 30)[row % 3] for row in range(batch)]
     found = together(engine, sequences)
     for row in range(3 if batch > 3 else batch):
@@ -104,7 +133,7 @@ def test_a_batch_of_any_size_says_the_same_bits(
 
 @pytest.mark.parametrize("exact", [None, (), ("output",)], ids=str)
 def test_threads_change_no_bit(exact: tuple[str, ...] | None, themes: list[Piece]) -> None:
-    network, sequences = lively(replace(small("hybrid"), width=96)), heard(themes, 30)
+    network, sequences = lively(replace(small("theme"), width=96)), heard(themes, 30)
     one, two = (together(engine_of(network, exact, n), sequences) for n in (1, 2))
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one, together(engine_of(network, exact, None), sequences))
@@ -112,7 +141,7 @@ def test_threads_change_no_bit(exact: tuple[str, ...] | None, themes: list[Piece
 
 def test_a_state_can_be_kept_and_given_back(themes: list[Piece]) -> None:
     for exact in (None, ()):
-        engine = engine_of(lively(small("hybrid")), exact)
+        engine = engine_of(lively(small("theme")), exact)
         (sequence, *_) = heard(themes, 40)
         steps, rows = engine.start(1), []
         for t in range(40):
@@ -120,19 +149,19 @@ def test_a_state_can_be_kept_and_given_back(themes: list[Piece]) -> None:
                 kept = steps.state
                 steps = engine.start(1)
                 steps.state = kept
-            steps.events[:], steps.seen[:] = sequence.events[t], sequence.seen[t]
+            tell(steps, sequence, t)
             steps.step()
             rows.append(steps.logits[0].copy())
         np.testing.assert_array_equal(rows, said(engine, sequence))
 
 
 def test_two_batches_of_an_engine_do_not_meddle(themes: list[Piece]) -> None:
-    engine = engine_of(lively(small("hybrid")))
+    engine = engine_of(lively(small("theme")))
     first, second, _ = heard(themes, 20)
     one, two = engine.start(1), engine.start(1)
     for t in range(20):
         for steps, sequence in ((one, first), (two, second)):
-            steps.events[:], steps.seen[:] = sequence.events[t], sequence.seen[t]
+            tell(steps, sequence, t)
             steps.step()
     np.testing.assert_array_equal(one.logits[0], said(engine, first)[-1])
     np.testing.assert_array_equal(two.logits[0], said(engine, second)[-1])
@@ -144,7 +173,7 @@ def test_two_batches_of_an_engine_do_not_meddle(themes: list[Piece]) -> None:
 def test_int8_is_near_and_keeps_in_float_what_it_must(
     themes: list[Piece], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, sequences = lively(small("hybrid")), heard(themes, 60)
+    network, sequences = lively(small("theme")), heard(themes, 60)
     arrays, expected = arrays_of(network), network_says(network, sequences)
     truth = nats(expected, sequences)
     losses = []
@@ -165,7 +194,8 @@ def test_int8_is_near_and_keeps_in_float_what_it_must(
 
 def test_nats_are_those_of_the_next_events() -> None:
     logits = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [1, 1, 1]], np.float32))
-    sequence = Heard(np.array([2, 0, 1]), np.zeros((3, 1), np.float32), np.array([0, 1, -1]))
+    seen, recalled = np.zeros((3, 1), np.float32), np.zeros((3, TAPES), np.int64)
+    sequence = Heard(np.array([2, 0, 1]), seen, recalled, np.array([0, 1, -1]))
     expected = -(np.log(0.5) + np.log(0.8)) / 2
     assert nats([logits], [sequence]) == pytest.approx(expected, rel=1e-6)
     first = sequence._replace(following=np.array([0, -1, -1]))
@@ -174,15 +204,17 @@ def test_nats_are_those_of_the_next_events() -> None:
 
 
 def test_an_engine_that_is_not_the_network_is_refused(themes: list[Piece]) -> None:
-    network, sequences = lively(small("hybrid")), heard(themes, 20)
+    network, sequences = lively(small("theme")), heard(themes, 20)
     other = [rows + np.float32(1e-3) for rows in network_says(network, sequences)]
     with pytest.raises(CheckpointError, match="away from the network"):
         converted(arrays_of(network), network.config, SIZES, sequences, other)
 
 
-@pytest.mark.parametrize("change", [{"themes": 3}, {"events": 5}, {"pitches": 87}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"themes": 3}, {"events": 5}, {"pitches": 87}, {"recalled": 1}], ids=str
+)
 def test_weights_for_other_inputs_are_refused(change: dict[str, Any]) -> None:
-    network = lively(small("hybrid"))
+    network = lively(small("theme"))
     with pytest.raises(CheckpointError, match="do not fit"):
         convert.to_onnx(arrays_of(network), network.config, SIZES._replace(**change), ())
 
@@ -207,12 +239,15 @@ def test_a_graph_of_others_is_refused() -> None:
 
 
 def test_weights_that_are_no_numbers_are_refused(themes: list[Piece]) -> None:
-    network, sequences = lively(small("hybrid")), heard(themes, 20)
+    network, sequences = lively(small("theme")), heard(themes, 20)
     arrays = arrays_of(network)
     arrays["output.bias"][0] = np.nan
     with pytest.raises(CheckpointError, match="went astray"):
         converted(arrays, network.config, SIZES, sequences)
 
 
-def test_features_come_before_the_mix() -> None:
+def test_sizes_are_those_of_the_grammar() -> None:
+    """Features come before the mix; what checks weights before sizes are known knows the same."""
     assert SIZES.seen == FEATURES + SIZES.themes
+    assert (len(PLACE_SIZES), TAPES) == (PLACES, RECALLED_EVENTS)
+    assert SIZES.events == NOTHING

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -24,33 +25,41 @@ from conftest import Watcher, files, four_four, three_four
 from hocket.cli import SOME_DROPPED, main
 from hocket.corpus import Library, ingest, library, load_library, workers
 from hocket.errors import CheckpointError, ConfigError, ScoreError
-from hocket.music import Note, Piece
+from hocket.music import Note, Part, Piece
 from hocket.music.columns import Columns
 from hocket.scores import read_columns, read_with_remarks, write
 from hocket.sources import learnable
 from hocket.tokens import decode, encode
 from hocket.tokens.encoding import encoded, keepable
-from test_tokens import pieces
+from pieces import pieces
 
 _BASE = Path(__file__).parents[1].parent / "shared" / "data" / "base.tar.xz"
 
 
-@given(pieces)
+@given(pieces())
 def test_what_is_learned_of_a_theme_is_what_a_corpus_keeps(piece: Piece) -> None:
     kept = keepable(Columns.of(piece))
     assert kept.piece() == keepable(kept).piece() == decode(encoded(kept))
+    named = replace(piece, parts=tuple(Part(f"Part {n}", n) for n in range(6)))
+    assert np.array_equal(encoded(keepable(Columns.of(named))), encoded(kept))
     if len(kept):
         assert np.array_equal(encoded(kept), encode(learnable(piece)))
 
 
-@given(pieces)
+@given(pieces())
 def test_columns_of_a_piece_say_the_piece(piece: Piece) -> None:
-    assert Columns.of(piece).piece() == piece
+    """Parts that it does not name are added."""
+    last = max((note.part for note in piece.notes), default=0)
+    named = replace(piece, parts=(Part(),) * (last + 1))
+    assert Columns.of(piece).piece() == named == Columns.of(named).piece()
 
 
 def test_absurd_numbers_are_refused() -> None:
     with pytest.raises(ScoreError, match="63 bits"):
         Columns.of(Piece.of([Note(0, 24, 60, 80, 2**63)]))
+    for part in (-1, 2**16, 2**40):
+        with pytest.raises(ScoreError, match=f"in part {part}; number parts"):
+            Columns.of(Piece.of([Note(0, 24, 60, 80, part)]))
 
 
 @pytest.mark.skipif(not _BASE.exists(), reason="the base corpus is not in shared/data")

@@ -24,7 +24,9 @@ def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
 
 
 def test_every_option_in_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
-    known = set.union(*(options_of(verb, capsys) for verb in ("fuse", "check", "prepare")))
+    known = set.union(
+        *(options_of(verb, capsys) for verb in ("fuse", "learn", "train", "check", "prepare"))
+    )
     foreign = {"--index-url", "--torch-backend"}  # pip's and uv's own
     said = set(re.findall(r"--[a-z][a-z-]+", README)) - foreign
     assert len(said) > 10
@@ -53,7 +55,15 @@ def test_make_targets_in_the_readme_exist() -> None:
 def test_the_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = {"max_steps": 4, "width": 16, "embedding": 8, "hocket_pieces": 2, "candidates": 8}
+    """From nothing and small, so that it takes no time."""
+    small = {
+        "start": "nothing",
+        "max_steps": 4,
+        "width": 16,
+        "embedding": 8,
+        "hocket_pieces": 2,
+        "candidates": 8,
+    }
 
     def fuse(*themes: str, **knobs: Any) -> Any:
         return workflows.fuse(*themes, **{**knobs, **small, "bars": 6})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,84 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import four_four, three_four
-from fakes import UNIFORM, Fake, after, always
-from hocket.config import GenerationConfig, RunConfig, SeedConfig
+from fakes import UNIFORM, after, always
+from hocket.config import GenerationConfig
 from hocket.errors import GenerationError
 from hocket.generation import mix, rules_for, sample
-from hocket.generation.compose import compose
-from hocket.generation.openings import Recipe, build
+from hocket.generation.choir import Choir, Singer
 from hocket.generation.pressing import press
 from hocket.generation.rules import Rules, barred
 from hocket.generation.sampler import log_likelihoods
-from hocket.model.engine import Stepper
-from hocket.music import Key, Meter, Note, Piece
-from hocket.music.pitch import agreeing
-from hocket.tokens import GRAMMAR, VOCAB, decode
-from hocket.tokens.grammar import check_walk
-from networks import engine_of, lively, small
-
-V = len(VOCAB)
-METERS = VOCAB.families["METER"]
-ON = VOCAB.families["NOTE_ON"]
-DUR = VOCAB.families["DUR"]
-END = VOCAB.id("END")
-PLAIN = GenerationConfig(temperature=1.0, top_p=1.0, min_p=0.0, top_k=None)
-
-
-def openings_of(*recipes: str, first: Callable[[], Piece] = four_four) -> list[np.ndarray]:
-    other = three_four if first is four_four else four_four
-    moved = dict(zip("AB", agreeing([first(), other()]), strict=True))
-    return [build(Recipe.parse(recipe), moved).ids for recipe in recipes]
-
-
-def taken(
-    model: Stepper,
-    openings: Sequence[np.ndarray],
-    config: GenerationConfig,
-    rng: int = 0,
-    first: int = 1,
-    bar_ticks: int = 96,
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    themes = [four_four(), three_four()]
-    return sample(
-        model,
-        openings,
-        rules_for(config, Key(0, 0), bar_ticks, themes),
-        mix.following([mix.weights(config.mix, 2)[None]] * len(openings)),
-        config,
-        rng,
-        first=first,
-    )
-
-
-def ticks_of(ids: np.ndarray) -> int:
-    return int(np.where((ids >= DUR.start) & (ids < DUR.stop), ids - DUR.start + 1, 0).sum())
-
-
-def assert_keeps_to_what_was_asked(
-    ids: np.ndarray, opening: np.ndarray, config: GenerationConfig, bar_ticks: int
-) -> None:
-    check_walk(GRAMMAR, ids)
-    assert (ids[: len(opening)] == opening).all()
-    assert ids[-1] == END
-    assert ticks_of(ids) == config.bars * bar_ticks
-    later = ids[len(opening) :]
-    assert not ((later >= METERS.start) & (later < METERS.stop)).any()
-    piece = decode(ids)
-    assert piece.meters[0].bar_ticks == bar_ticks
-    assert config.longest_note is not None
-    assert config.voices is not None
-    limit = round(24 * config.longest_note)
-    begun = ticks_of(opening)
-    carried = int(GRAMMAR.trace(opening).sounding[-1].sum())
-    for note in piece.notes:
-        assert note.end <= config.bars * bar_ticks
-        assert note.duration <= max(limit, begun - note.start), "a note rings on"
-        assert note.start % 2 == 0 or note.start % 3 == 0, "an onset off the grid"
-        if note.start >= begun:
-            together = sum(n.start <= note.start < n.end for n in piece.notes)
-            assert together <= max(config.voices, carried)
-
+from hocket.music import Key
+from hocket.tokens import GRAMMAR, VOCAB
+from networks import engine_of, in_two_parts, lively, small
+from takes import (
+    METERS,
+    ON,
+    PLAIN,
+    Dress,
+    V,
+    assert_keeps_to_what_was_asked,
+    openings_of,
+    plain,
+    taken,
+)
 
 extremes = st.builds(
     lambda seed, scale, share: np.where(
@@ -102,7 +45,7 @@ extremes = st.builds(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     extremes,
     st.integers(3, 5),
@@ -110,6 +53,7 @@ extremes = st.builds(
     st.integers(1, 8),
     st.sampled_from(("A:1+B:2-3", "B:3+A:5", "A:2-3/B:4-6", "B:2-4/A:7-8")),
     st.booleans(),
+    st.sampled_from((plain, in_two_parts)),
     st.integers(0, 100),
 )
 def test_a_take_keeps_to_what_was_asked_whatever_the_model_says(
@@ -119,31 +63,39 @@ def test_a_take_keeps_to_what_was_asked_whatever_the_model_says(
     voices: int,
     recipe: str,
     walk_first: bool,
+    dress: Dress,
     rng: int,
 ) -> None:
     first, bar_ticks = (four_four, 96) if walk_first else (three_four, 72)
     if not walk_first:
         recipe = recipe.translate(str.maketrans("AB", "BA"))
     config = replace(PLAIN, bars=bars + 1, longest_note=longest, voices=voices)
-    (opening,) = openings_of(recipe, first=first)
-    ((ids, log_probs),) = taken(always(logits), [opening], config, rng, bar_ticks=bar_ticks)
-    assert_keeps_to_what_was_asked(ids, opening, config, bar_ticks)
+    (opening,) = openings_of(recipe, first=first, dress=dress)
+    ((ids, log_probs),) = taken(
+        always(logits), [opening], config, rng, bar_ticks=bar_ticks, dress=dress
+    )
+    assert_keeps_to_what_was_asked(ids, opening, config, bar_ticks, dress)
     assert (log_probs <= 0).all()
     assert np.isfinite(log_probs).all()
 
 
 @pytest.mark.parametrize(
     "name",
-    ["START", "END", "METER 3/4", "NOTE_OFF 60", "NOTE_ON 108", "NOTE_ON 21", "DUR 1", "DUR 48"],
+    [
+        *("START", "END", "METER 3/4", "NOTE_OFF 60", "NOTE_ON 108", "NOTE_ON 21"),
+        *("DUR 1", "DUR 48", "PART 1", "PART 3", "VEL 16", "VEL 96", "PEDAL UP", "PEDAL DOWN"),
+    ],
 )
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_model_that_wants_one_event_or_all_but_one(name: str, sign: int) -> None:
+@pytest.mark.parametrize("dress", [plain, in_two_parts])
+def test_a_model_that_wants_one_event_or_all_but_one(dress: Dress, name: str, sign: int) -> None:
     logits = np.full(V, 0.0)
     logits[VOCAB.id(name)] = sign * 1e4
     config = replace(PLAIN, bars=4, longest_note=2.0, voices=4, repetition=3.0)
-    openings = openings_of("A:1+B:2-3", "A:2/B:4-5")
-    for opening, (ids, _) in zip(openings, taken(always(logits), openings, config), strict=True):
-        assert_keeps_to_what_was_asked(ids, opening, config, 96)
+    openings = openings_of("A:1+B:2-3", "A:2/B:4-5", dress=dress)
+    takes = taken(always(logits), openings, config, dress=dress)
+    for opening, (ids, _) in zip(openings, takes, strict=True):
+        assert_keeps_to_what_was_asked(ids, opening, config, 96, dress)
 
 
 # Chance
@@ -166,15 +118,15 @@ def test_a_take_is_the_same_among_few_and_among_many() -> None:
 
 def test_a_take_of_an_engine_in_int8_is_the_same_alone_and_among_many() -> None:
     """Also when the others are done before it, and the batch gets smaller."""
-    engine = engine_of(lively(small("hybrid")), exact=())
+    model = Choir([Singer(engine_of(lively(small("theme")), exact=()))])
     config = replace(PLAIN, bars=12, voices=4)
     openings = openings_of("A:1+B:2-3", "B:3+A:5", "A:2-3/B:4-6", "A:4+B:2-3", "A:1/B:2-3")
-    many = taken(engine, openings, config)
+    many = taken(model, openings, config)
     lengths = [len(ids) for ids, _ in many]
-    assert max(lengths) > min(lengths) + 32, "some takes are done long before others"
+    assert max(lengths) > min(lengths) + 16, "some takes are done long before others"
     for number, (ids, scores) in enumerate(many):
         ((alone, its_scores),) = taken(
-            engine, openings[number : number + 1], config, first=number + 1
+            model, openings[number : number + 1], config, first=number + 1
         )
         assert alone.tolist() == ids.tolist()
         assert its_scores.tolist() == scores.tolist()
@@ -316,130 +268,3 @@ def test_a_model_that_says_no_numbers_is_refused(strange: float) -> None:
     logits[ON.start :] = strange
     with pytest.raises(GenerationError, match="nothing that is a number"):
         taken(always(logits), openings_of("A:1+B:2-3"), replace(PLAIN, bars=4))
-
-
-# Rules that quarrel
-
-
-def excluding(*kept: int) -> np.ndarray:
-    """Return as a row (V) all but some events."""
-    return ~barred(kept)
-
-
-@pytest.mark.parametrize(
-    "quarrel",
-    [
-        [excluding()],
-        [excluding(VOCAB.id("NOTE_ON 60")), excluding(VOCAB.id("DUR 24"))],
-        [excluding(END), excluding(VOCAB.id("METER 3/4")), excluding(VOCAB.id("NOTE_OFF 30"))],
-    ],
-    ids=["all", "two", "three"],
-)
-def test_rules_that_quarrel_never_stop_a_take(quarrel: list[np.ndarray]) -> None:
-    config = replace(PLAIN, bars=4, longest_note=2.0, voices=4)
-    openings = openings_of("A:1+B:2-3")
-    rules = rules_for(config, None, 96, [four_four()])
-    rules = rules._replace(barred=np.stack((*rules.barred, *quarrel)))
-    ((ids, _),) = sample(
-        UNIFORM, openings, rules, mix.following([mix.weights(0.5, 2)[None]]), config, 0
-    )
-    assert_keeps_to_what_was_asked(ids, openings[0], config, 96)
-
-
-def test_the_earlier_rule_wins() -> None:
-    config = replace(PLAIN, bars=3, voices=4)
-    opening = np.array([VOCAB.id("START"), VOCAB.id("METER 4/4")])
-    first, second = VOCAB.id("NOTE_ON 60"), VOCAB.id("NOTE_ON 72")
-    for kept, other in ((first, second), (second, first)):
-        sets = (barred(METERS), excluding(kept), excluding(other))
-        rules = Rules(end=288, barred=np.stack(sets))
-        steady = mix.following([mix.weights(0.5, 2)[None]])
-        ((ids, _),) = sample(UNIFORM, [opening], rules, steady, config, 0)
-        assert ids[2] == kept
-
-
-# The mix
-
-
-def test_a_take_changes_theme_at_bar_lines() -> None:
-    """A model that plays low for the first theme and high for the second follows the turns."""
-    wishes = np.zeros((2, V))
-    wishes[1, ON.start : ON.start + 40] = wishes[0, ON.start + 40 : ON.stop] = -1e4
-    model = Fake(lambda events, weights: weights @ wishes)
-    opening = np.array([VOCAB.id("START"), VOCAB.id("METER 4/4")])
-    config = replace(PLAIN, bars=12, voices=3, longest_note=1.0)
-    turns = mix.following([mix.in_turns(np.array([0.5, 0.5]), 1, 2, 12)])
-    ((ids, _),) = sample(
-        model, [opening], rules_for(config, None, 96, [four_four()]), turns, config, 0
-    )
-    piece = decode(ids)
-    for bar in range(12):
-        high = [note.pitch >= 61 for note in piece.notes if note.start // 96 == bar]
-        assert high
-        assert set(high) == {bar // 2 % 2 == 0}
-
-
-def test_likelihoods_hear_the_mix_of_their_bar() -> None:
-    """A model that knows which theme leads finds a low note likely in its bars only."""
-    wishes = np.zeros((2, V))
-    wishes[1, ON.start : ON.start + 40] = -20
-    model = Fake(lambda events, weights: weights @ wishes)
-    names = "START", "METER 4/4", *["NOTE_ON 40", "DUR 48", "DUR 48"] * 2
-    sequence = np.array([VOCAB.id(name) for name in names])
-    plans = [np.eye(2, dtype=np.float32)[order] for order in ([0, 1], [1, 0])]
-    low_first, high_first = log_likelihoods(model, [sequence] * 2, mix.following(plans))
-    assert low_first[2] > high_first[2] + 15
-    assert high_first[5] > low_first[5] + 15
-
-
-@pytest.mark.parametrize("turns", [2, 0])
-@pytest.mark.parametrize(
-    ("seed", "sides"),
-    [("A:1-2+B:3", "LLH"), ("B:1+A:2-3", "HLL"), ("A:2/B:4", ""), ("B:2/A:4", "")],
-)
-def test_after_an_opening_the_theme_that_began_it_leads(seed: str, sides: str, turns: int) -> None:
-    """A model that plays low for A and high for B tells what mix it heard in each bar."""
-    heard: dict[int, set[tuple[float, ...]]] = {}
-
-    events: list[int] = []
-
-    def says(last: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        if last[0] == VOCAB.id("START"):
-            events.clear()
-        events.append(int(last[0]))
-        bar = ticks_of(np.array(events)) // 96
-        heard.setdefault(bar, set()).add(tuple(weights[0].tolist()))
-        return np.asarray(weights @ wishes)
-
-    wishes = np.zeros((2, V))
-    wishes[1, ON.start : ON.start + 40] = wishes[0, ON.start + 40 : ON.stop] = -1e4
-    config = RunConfig(
-        opening=SeedConfig(seed=seed),
-        generation=replace(PLAIN, takes=1, bars=10, turns=turns, mix=0.5, voices=3),
-    )
-    (take,) = compose({"A": four_four(), "B": four_four()}, Fake(says), config, weights="abc")
-    assert take.seed == seed
-    assert take.weights == "abc"
-    alone = {"L": (1.0, 0.0), "H": (0.0, 1.0), "=": (0.5, 0.5)}
-    lead, other = ("L", "H") if seed[0] == "A" else ("H", "L")
-    later = (lead * 2 + other * 2) * 3 if turns else "=" * 10
-    expected = ((sides or "=") + later)[:10]
-    assert [heard[bar] for bar in range(10)] == [{alone[side]} for side in expected]
-    for bar in range(len(sides or "="), 10 if turns else 0):
-        low = {note.pitch < 61 for note in take.piece.notes if note.start // 96 == bar}
-        assert low == {expected[bar] == "L"}
-
-
-@pytest.mark.parametrize("upbeat", [Meter(0, 1, 16), Meter(0, 1, 8), Meter(0, 5, 16)], ids=str)
-def test_takes_keep_to_the_places_of_a_theme_with_an_upbeat(upbeat: Meter) -> None:
-    begin = upbeat.bar_ticks
-    notes = [Note(begin + 12 * i, 12, 60 + i % 8) for i in range(120)]
-    theme = Piece.of([Note(0, begin, 67), *notes], meters=[upbeat, Meter(begin, 4, 4)])
-    opening = build(Recipe.parse("A:1+B:3"), {"A": theme, "B": theme})
-    config = replace(PLAIN, bars=6)
-    rules = rules_for(config, None, 96, [theme, theme])
-    steady = mix.following([mix.weights(0.5, 2)[None]])
-    ((ids, _),) = sample(UNIFORM, [opening.ids], rules, steady, config, 1)
-    later = [note for note in decode(ids).notes if note.start >= opening.length]
-    assert {note.start % 24 for note in later} == {0, 12}
-    assert {note.end % 24 for note in later} <= {0, 12}

@@ -13,18 +13,20 @@ import pytest
 import torch
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, TrainingConfig
-from hocket.corpus import Corpus, build, held_out_batch, input_sizes
-from hocket.corpus.batches import IGNORED, training_batch
+from hocket.corpus import Corpus, build, held_out_batches, input_sizes, training_batch
 from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import mix, sample
+from hocket.generation.choir import Choir, Singer
 from hocket.generation.rules import Rules, barred
 from hocket.model import convert
 from hocket.music import Note, Piece
 from hocket.tokens import VOCAB, decode, encode
 from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint, workers
 from hocket.training import checkpoint as checkpoints
+from hocket.training.descent import learning_rate
 from hocket.training.gradients import OnGpu
 from hocket.training.loop import ENDED, OUT_OF_STEPS, OUT_OF_TIME, _Run
+from hocket.training.losses import held_out_loss
 
 STEPS = 10
 
@@ -145,7 +147,7 @@ def test_a_tiny_model_learns_a_phrase_and_plays_it() -> None:
     bar_line = int(np.flatnonzero(encode(piece) == VOCAB.id(f"DUR {24}"))[3]) + 1
     opening = encode(piece)[:bar_line].astype(np.int64)
     ((ids, log_probs),) = sample(
-        engine,
+        Choir([Singer(engine)]),
         [opening],
         Rules(end=12 * 96, barred=barred(VOCAB.families["METER"])[None]),
         mix.following([np.ones(1, np.float32)[None]] * 1),
@@ -169,19 +171,26 @@ def test_progress_tells_each_step(corpus: Corpus, config: RunConfig) -> None:
     assert end.position.stopped == OUT_OF_STEPS
 
 
+def test_the_learning_rate_rises_and_falls_to_a_fiftieth_of_its_peak() -> None:
+    rates = [learning_rate(step, 1e-2, 400) for step in range(401)]
+    peak = int(np.argmax(rates))
+    assert rates == [*sorted(rates[:peak]), *sorted(rates[peak:], reverse=True)]
+    assert rates[0] < 1e-3
+    assert rates[peak] == pytest.approx(1e-2, rel=0.01)
+    assert rates[-1] == pytest.approx(1e-2 / 50)
+    assert learning_rate(500, 1e-2, 400) == rates[-1]
+
+
 def test_the_loss_counts_each_theme_alike(themes: list[Piece], config: RunConfig) -> None:
     """A theme with far more held-out events must not drown the other one."""
     long = Piece.of(
         n._replace(start=n.start + 8 * 96 * i) for i in range(5) for n in themes[0].notes
     )
     both = build([long, themes[1]], held_out=0.3)
-    run = _Run(both, changed(config, max_steps=1), None)
-    batch = held_out_batch(both)
-    alone = []
-    for row in (0, 1):
-        targets = np.where(np.arange(2)[:, None] == row, batch.targets, IGNORED)
-        alone.append(run.evaluate(replace(batch, targets=targets)))
-    assert run.evaluate(batch) == pytest.approx(np.mean(alone))
+    run = _Run(both, changed(config, max_steps=1), None, None)
+    batches = held_out_batches(both, 10**6)
+    alone = [held_out_loss(run.network, [batch], run.workers) for batch in batches]
+    assert held_out_loss(run.network, batches, run.workers) == pytest.approx(np.mean(alone))
     assert alone[0] != alone[1]
 
 
@@ -204,7 +213,7 @@ def test_threads_change_no_bit(
     ends = []
     for threads in (1, 2, 5):
         run_on(threads, monkeypatch)
-        assert _Run(corpus, short, None).workers.count == min(threads, shards)
+        assert _Run(corpus, short, None, None).workers.count == min(threads, shards)
         ends.append(learned(corpus, short)[0])
     assert_same(ends[0], ends[1])
     assert_same(ends[0], ends[2])
@@ -214,7 +223,7 @@ def test_shards_change_nothing_but_the_order_of_sums(corpus: Corpus, config: Run
     """Each row keeps its chance, so that even hidden events and dropout are the same."""
     found = []
     for shards in (1, 2, 4, 256):
-        run = _Run(corpus, changed(config, shards=shards, precision="float32"), None)
+        run = _Run(corpus, changed(config, shards=shards, precision="float32"), None, None)
         run.step()
         found.append((run.position.losses[0], run.parameters["lstms.0.weight_hh_l0"].grad))
     for loss, gradient in found[1:]:
@@ -225,7 +234,7 @@ def test_shards_change_nothing_but_the_order_of_sums(corpus: Corpus, config: Run
 def test_what_others_draw_from_torch_s_generator_changes_nothing(
     corpus: Corpus, config: RunConfig
 ) -> None:
-    runs = [_Run(corpus, config, None) for _ in range(2)]
+    runs = [_Run(corpus, config, None, None) for _ in range(2)]
     for run in runs:
         torch.rand(7)
         run.step()
@@ -332,7 +341,7 @@ def test_a_gpu_is_used_only_if_asked_for_and_there(
     corpus: Corpus, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert _Run(corpus, config, None).device.type == "cpu"
+    assert _Run(corpus, config, None, None).device.type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="--device cuda: torch sees no GPU"):
         learned(corpus, changed(config, device="cuda"))
@@ -354,7 +363,7 @@ def test_the_processor_s_way_and_the_gpu_s_way_find_the_same_gradients(
     still = replace(config, model=replace(config.model, dropout=0.0, hidden=0.0))
     matmul = torch.get_float32_matmul_precision()
     for precision, tolerance in (("float32", 1e-5), ("bfloat16", 5e-2)):
-        run = _Run(corpus, changed(still, precision=precision), None)
+        run = _Run(corpus, changed(still, precision=precision), None, None)
         batch, found = training_batch(corpus, run.config.training, 1, 0), []
         for way in (run.gradients, OnGpu(run.network, run.config)):
             loss, after = way.learn(batch, run.carry, 0)

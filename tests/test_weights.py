@@ -31,7 +31,7 @@ from networks import SIZES, arrays_of, lively, small
 
 
 def some_weights() -> Weights:
-    config = small("hybrid")
+    config = small("theme")
     arrays = arrays_of(lively(config))
     return Weights(
         arrays,
@@ -181,7 +181,14 @@ def test_each_array_has_one_shape(name: str, axis: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"width": 24}, {"layers": 1}, {"layers": 3}, {"theme": False}, {"embedding": 9}],
+    [
+        {"width": 24},
+        {"layers": 1},
+        {"layers": 3},
+        {"sees_themes": False},
+        {"memory": False},
+        {"embedding": 9},
+    ],
     ids=str,
 )
 def test_a_card_for_another_network_is_refused(change: dict[str, Any], tmp_path: Path) -> None:

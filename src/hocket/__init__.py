@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from hocket.music import Key, Meter, Note, Part, Pedal, Piece, Tempo
     from hocket.runs import Run
     from hocket.scores import read, write
-    from hocket.workflows import check, fuse, more, prepare, resume
+    from hocket.sources import Theme
+    from hocket.workflows import check, fuse, learn, more, prepare, resume, train
 
 __version__ = "0.1.0"
 
@@ -40,14 +41,17 @@ _HOMES = {
     "RunConfig": "config",
     "Take": "generation",
     "Tempo": "music",
+    "Theme": "sources",
     "check": "workflows",
     "fuse": "workflows",
+    "learn": "workflows",
     "load_library": "corpus",
     "more": "workflows",
     "prepare": "workflows",
     "preset": "config",
     "read": "scores",
     "resume": "workflows",
+    "train": "workflows",
     "write": "scores",
 }
 
@@ -65,14 +69,17 @@ __all__ = [
     "RunConfig",
     "Take",
     "Tempo",
+    "Theme",
     "check",
     "fuse",
+    "learn",
     "load_library",
     "more",
     "prepare",
     "preset",
     "read",
     "resume",
+    "train",
     "write",
 ]
 

@@ -47,7 +47,11 @@ class ModelConfig:
     )
     sounding: bool = knob(True, "the network sees which pitches sound now")
     place: bool = knob(True, "the network sees the position in the beat and in the bar")
-    theme: bool = knob(
+    memory: bool = knob(
+        True,
+        "the network is told what came when the last events came before, in any transposition",
+    )
+    sees_themes: bool = knob(
         True,
         "the network sees the weights of the themes; without, --mix sets only the takes' tempo "
         "and --turns does nothing",
@@ -74,12 +78,12 @@ class TrainingConfig:
         1,
         256,
     )
-    minutes: float = knob(1.5, "time budget for learning, in minutes; it usually stops before", 0)
+    minutes: float = knob(1.0, "time budget for learning, in minutes; it usually stops before", 0)
     batch: int = knob(16, "sequences in a batch", 1, 4096)
     window: int = knob(96, "events of a sequence between two steps of the optimizer", 4, 65536)
     windows: int = knob(4, "windows in a row that carry the LSTM state on", 1, 4096)
-    learning_rate: float = knob(1e-2, "peak learning rate of AdamW", 0, 1)
-    weight_decay: float = knob(0.05, "decoupled weight decay", 0, 10)
+    learning_rate: float = knob(4e-3, "peak learning rate of AdamW", 0, 1)
+    weight_decay: float = knob(0.01, "decoupled weight decay", 0, 10)
     held_out: float = knob(
         0.12,
         "share of each theme's bars kept from learning, to judge it; with 0 learning goes on to "
@@ -87,18 +91,30 @@ class TrainingConfig:
         0,
         0.5,
     )
-    check_every: int = knob(25, "optimizer steps between two looks at the held-out bars", 1)
+    judged: int = knob(6000, "about so many events of pieces with held-out bars judge it", 256)
+    check_every: int = knob(10, "optimizer steps between two looks at the held-out bars", 1)
     patience: int = knob(4, "looks without a better held-out loss before learning stops", 1)
-    max_steps: int = knob(600, "optimizer steps at most; the learning rate falls until then", 1)
-    hockets: float = knob(0.6, "share of sequences in which bars of the themes take turns", 0, 1)
-    hocket_pieces: int = knob(64, "different pieces made of the themes' bars in turn", 0, 10_000)
+    max_steps: int = knob(200, "optimizer steps at most; the learning rate falls until then", 1)
+    rank: int = knob(
+        8,
+        "rank of the changes that a theme makes to the base model's weights; 0 changes them all",
+        0,
+        256,
+    )
+    quote: float | None = knob(
+        4.0,
+        "learning a theme stops when the network would quote so many notes in a row more of it than "
+        "the base model does",
+        0,
+    )
+    hockets: float = knob(0.0, "share of sequences in which bars of the themes take turns", 0, 1)
+    hocket_pieces: int = knob(0, "different pieces made of the themes' bars in turn", 0, 10_000)
     home_key: float = knob(
-        0.5, "share of sequences in the takes' own key; the others in any of twelve", 0, 1
+        0.7, "share of sequences in the common key; the others in any of twelve", 0, 1
     )
-    rebar: float = knob(0.5, "share of a theme's sequences barred in the first theme's metre", 0, 1)
-    blend: float = knob(
-        0.15, "share of sequences that see an even mix instead of their theme", 0, 1
-    )
+    rebar: float = knob(0.3, "share of a theme's sequences barred in another metre", 0, 1)
+    forget: float = knob(0.5, "share of sequences that are learned without memory", 0, 1)
+    blend: float = knob(0.0, "share of sequences that see an even mix instead of their theme", 0, 1)
 
 
 @dataclass(frozen=True)
@@ -154,6 +170,15 @@ class RunConfig:
         "number that all chance follows from: same inputs and rng, same bytes",
         0,
         2**63 - 1,
+    )
+    start: str = knob(
+        "base",
+        "what learning starts from: the base model, on top of which each theme is learned by itself, "
+        "or nothing",
+        choices=("base", "nothing"),
+    )
+    base: str | None = knob(
+        None, "folder of a base model made by `hocket train` (default: the one that ships)"
     )
     pedal: bool = knob(
         False,
@@ -218,14 +243,6 @@ def bounds_of(knob: dataclasses.Field[Any]) -> str:
     return f"{low} or more" if high is None else f"{low} to {high}"
 
 
-def refuse_all_but_takes(changes: Mapping[str, Any], also: str, why: str) -> None:
-    """Raise `ConfigError` for a knob that is not of takes or openings, nor called `also`."""
-    for section in (ModelConfig, TrainingConfig, RunConfig):
-        for known in dataclasses.fields(section):
-            if known.name in changes and known.name != also:
-                raise ConfigError(f"--{known.name.replace('_', '-')}: {why}")
-
-
 def dumps(config: RunConfig) -> str:
     """Return the settings as TOML text."""
     import tomli_w
@@ -242,11 +259,11 @@ def loads(text: str, where: str = "config") -> RunConfig:
     return from_dict(RunConfig, values, where)
 
 
-PRESETS = ("hybrid", "classic")
+PRESETS = ("theme", "hybrid", "classic", "base", "jsb")
 
 
 def preset(name: str) -> RunConfig:
-    """Return a preset that ships with hocket: `hybrid` (the default) or `classic`."""
+    """Return a preset that ships with hocket, of `PRESETS`; `theme` is what `RunConfig()` says."""
     if name not in PRESETS:
         raise ConfigError(f"no preset is called {name!r}; there are: {', '.join(PRESETS)}")
     file = resources.files("hocket") / "assets" / "presets" / f"{name}.toml"

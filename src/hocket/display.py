@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +17,9 @@ from hocket.scores import printable
 if TYPE_CHECKING:
     from hocket.analysis import Measures
     from hocket.corpus import Library
+    from hocket.model.weights import Weights
     from hocket.runs import Run
+    from hocket.sources import Theme
     from hocket.training import Progress as Learned
 
 LINE_EVERY = 100
@@ -114,6 +117,22 @@ class Display:
         if learned:
             self.say(f"learning ended: {run.stopped}{loss}")
         self.say(f"results in {run.folder}: take-NN.mid to play, take-NN.png to see, report.json")
+
+    def show_theme(self, theme: Theme, file: Path) -> None:
+        """Print how a theme was learned, and where it is."""
+        learned = theme.learned
+        assert learned is not None
+        judged = "" if learned.held_out is None else f"; held-out loss {learned.held_out:.3f}"
+        self.say(f"learning ended: {learned.stopped}{judged} nats an event")
+        notes = sum(len(piece.notes) for piece in theme.pieces)
+        self.say(f"{theme.title}, {notes:,} notes: {file}, for `hocket fuse {file} ...`")
+
+    def show_base(self, weights: Weights, folder: Path) -> None:
+        """Print how a base model was trained, and where it is."""
+        learned = weights.learned
+        judged = "" if learned.held_out is None else f"; held-out loss {learned.held_out:.4f}"
+        self.say(f"training ended at step {learned.step:,}: {learned.stopped}{judged}")
+        self.say(f"{folder}: a base model, for `hocket fuse --base {folder} ...`")
 
     def show_corpus(self, corpus: Library) -> None:
         """Print what is in a corpus, and how many files are not."""

@@ -4,59 +4,151 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from hocket import training
 from hocket.config import RunConfig
-from hocket.corpus import Corpus, Kind, build, held_out_batch, input_sizes
-from hocket.generation.compose import key_of_takes
+from hocket.corpus import Corpus, Kind, build, held_out_batches, input_sizes, native_batches
+from hocket.corpus.augment import KEYS
+from hocket.corpus.batches import LEAST_HEARD
+from hocket.errors import CheckpointError, ConfigError
+from hocket.model.changes import merged
 from hocket.model.checking import Heard, converted
-from hocket.model.weights import Learned, Weights, fingerprint
-from hocket.music import Piece
+from hocket.model.theme import MOST_BYTES, ThemeFile
+from hocket.model.theme import to_bytes as theme_bytes
+from hocket.model.weights import Learned, Weights, fingerprint, halved
+from hocket.music import Meter
 from hocket.reporter import Reporter
 from hocket.runs import CHECKPOINT_FILE
 from hocket.scores.files import atomic_write
-from hocket.tokens import FEATURES, GRAMMAR, VOCAB
+from hocket.scores.midi import midi_bytes
+from hocket.sources import Theme
+from hocket.tokens import FEATURES, VOCAB, sight
+from hocket.tokens.memory import TAPES
 from hocket.training import Checkpoint, hearing
 from hocket.training import checkpoint as checkpoints
 
 SECONDS_BETWEEN_SAVES = 10.0
+USUAL_METERS = (Meter(0, 4, 4), Meter(0, 3, 4))
+"""A learned theme is also heard barred in these: nobody knows in which metre its takes will stand."""
 MOST_HEARD = 4096
-"""Events of the themes on which a converted model is checked."""
+"""Events on which a converted model is checked."""
 
 
-def corpus_of(themes: Mapping[str, Piece], config: RunConfig, reporter: Reporter) -> Corpus:
+def corpus_of(
+    themes: Mapping[str, Theme],
+    config: RunConfig,
+    reporter: Reporter,
+    meters: Sequence[Meter] = (),
+) -> Corpus:
     """Return what is learned from themes by letter: themselves, rebarred, and in turns."""
     corpus = build(
-        list(themes.values()),
-        key=key_of_takes(themes, config),
+        [theme.pieces for theme in themes.values()],
+        meters=meters,
         held_out=config.training.held_out,
         hocket_count=config.training.hocket_pieces,
         rng=config.rng,
     )
-    for letter, keys in zip(themes, corpus.keys_of_themes, strict=True):
-        if keys < 12:
+    natives = np.flatnonzero(corpus.kind == Kind.NATIVE)
+    few: dict[int, int] = {}
+    for piece in natives:
+        number = int(corpus.theme[corpus.bounds[piece]])
+        few[number] = min(few.get(number, KEYS), len(corpus.shifts[piece]))
+    for letter, keys in zip(themes, few.values(), strict=True):
+        if keys < KEYS:
             reporter.say(f"theme {letter} spans so much that only {keys} of 12 keys fit it")
     return corpus
 
 
+def learn_theme(
+    letter: str,
+    theme: Theme,
+    base: Weights,
+    config: RunConfig,
+    folder: Path | None,
+    reporter: Reporter,
+    *,
+    resume: bool = False,
+) -> tuple[ThemeFile, Checkpoint]:
+    """Learn a theme on top of the base model; return what it changes there, and the last checkpoint.
+
+    See `learn` for the folder and `resume`, which begins afresh where the checkpoint is of another
+    theme. Raises `ConfigError` for a rank that a theme file has no room for.
+    """
+    if not config.training.rank:
+        raise ConfigError("--rank 0: a theme file has no room for all weights; give 1 to 256")
+    corpus = corpus_of({letter: theme}, config, reporter, USUAL_METERS)
+    own = replace(config, model=base.model)
+    checkpoint = learn(corpus, own, folder, reporter, base=base, resume=resume)
+    changes = {
+        name.removeprefix("adapter."): tensor.numpy().astype(np.float16)
+        for name, tensor in checkpoint.best.items()
+    }
+    arrays = merged(base.arrays, changes)
+    sizes, heard = input_sizes(0), _heard(corpus, 0)
+    _, conversion = converted(arrays, base.model, sizes, heard)
+    position = checkpoint.position
+    pieces = tuple(midi_bytes(piece) for piece in theme.pieces)
+    learned = ThemeFile(
+        theme.title,
+        pieces,
+        changes,
+        base.fingerprint,
+        conversion.exact,
+        position.best_step,
+        position.best_held_out,
+        position.best_quote,
+        position.stopped,
+    )
+    return _fitting(learned, letter, reporter), checkpoint
+
+
+def _fitting(learned: ThemeFile, letter: str, reporter: Reporter) -> ThemeFile:
+    """Return a theme that fits its file: of very many pieces some, spread evenly, are left out."""
+    count = len(learned.pieces)
+    while len(theme_bytes(learned)) > MOST_BYTES and len(learned.pieces) > 1:
+        fewer = np.linspace(0, len(learned.pieces) - 1, round(0.8 * len(learned.pieces)))
+        pieces = tuple(learned.pieces[round(place)] for place in fewer)
+        learned = replace(learned, pieces=pieces)
+    if len(learned.pieces) < count:
+        reporter.say(
+            f"theme {letter}: all {count} pieces were learned, {len(learned.pieces)} are kept in its "
+            "file to be recalled; it may not be larger than a megabyte"
+        )
+    if len(theme_bytes(learned)) > MOST_BYTES:
+        raise ConfigError(f"theme {letter}: too much for a theme file; lower --rank")
+    return learned
+
+
 def learn(
-    corpus: Corpus, config: RunConfig, folder: Path | None, reporter: Reporter, *, resume: bool
+    corpus: Corpus,
+    config: RunConfig,
+    folder: Path | None,
+    reporter: Reporter,
+    *,
+    base: Weights | None = None,
+    resume: bool,
 ) -> Checkpoint:
     """Learn until learning ends or is stopped, and return the last checkpoint.
 
     With a folder, checkpoints are saved there, and `resume` goes on from the one it holds. Raises
-    `CheckpointError` where that does not fit.
+    `CheckpointError` where that does not fit; with a base model it begins afresh then, since the
+    checkpoint may be of another theme.
     """
-    earlier = None
+    earlier, start = None, None if base is None else training.Base(base.arrays, base.fingerprint)
     if resume:
         assert folder is not None
-        earlier = checkpoints.load(
-            folder / CHECKPOINT_FILE, training.settings_fingerprint(config, corpus)
-        )
+        file = folder / CHECKPOINT_FILE
+        try:
+            earlier = checkpoints.load(file, training.settings_fingerprint(config, corpus, start))
+        except CheckpointError:
+            if base is None:
+                raise
     saved = -math.inf
 
     def save(checkpoint: Checkpoint) -> None:
@@ -69,6 +161,7 @@ def learn(
     return training.learn(
         corpus,
         config,
+        base=start,
         resume=earlier,
         on_progress=reporter.learning,
         on_checkpoint=save,
@@ -82,41 +175,47 @@ def was_asked_to_stop(checkpoint: Checkpoint) -> bool:
 
 
 def weights_of(
-    checkpoint: Checkpoint, corpus: Corpus, config: RunConfig, themes: Mapping[str, Piece]
+    checkpoint: Checkpoint, corpus: Corpus, config: RunConfig, titles: Sequence[str]
 ) -> Weights:
-    """Return what was learned, and the engine made of it and checked on the themes."""
+    """Return what was learned, and the engine made of it and checked on what judged it.
+
+    Without titles it is a base model, whose weights are rounded to 16 bits.
+    """
     arrays = {name: tensor.numpy() for name, tensor in checkpoint.best.items()}
-    sizes, heard = input_sizes(len(themes)), _heard(corpus)
-    expected = hearing.said(checkpoint.best, config.model, sizes, heard)
+    arrays = arrays if titles else halved(arrays)
+    sizes, heard = input_sizes(len(titles)), _heard(corpus, len(titles))
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    expected = hearing.said(tensors, config.model, sizes, heard)
     engine, conversion = converted(arrays, config.model, sizes, heard, expected)
     position = checkpoint.position
     return Weights(
         arrays,
         config.model,
         VOCAB.fingerprint,
-        tuple(theme.title for theme in themes.values()),
+        tuple(titles),
         Learned(position.best_step, position.best_held_out, position.stopped),
         engine,
         conversion,
-        fingerprint(arrays),
+        fingerprint(arrays, np.float32 if titles else np.float16),
     )
 
 
-def _heard(corpus: Corpus) -> list[Heard]:
-    """Return the beginnings of the themes as a model hears them; held-out bars are judged.
+def _heard(corpus: Corpus, themes: int) -> list[Heard]:
+    """Return the beginnings of pieces as a model hears them; held-out bars are judged.
 
     All events are, where no bar is held out in what is heard.
     """
-    batch = held_out_batch(corpus)
-    pieces = np.flatnonzero(corpus.kind == Kind.NATIVE)
-    lengths = np.diff(corpus.bounds)[pieces] - 1
+    batches = held_out_batches(corpus, MOST_HEARD) or native_batches(corpus, MOST_HEARD)
     heard = []
-    for row, length in enumerate(np.minimum(lengths, MOST_HEARD // corpus.theme_count)):
-        ids = batch.inputs[row, :length]
-        seen = np.zeros((length, FEATURES + corpus.theme_count), np.float32)
-        GRAMMAR.see(ids, seen)
-        seen[:, FEATURES:] = batch.mix[row, :length]
-        heard.append(Heard(ids, seen, batch.targets[row, :length]))
+    for batch in batches:
+        length = min(batch.inputs.shape[1], max(MOST_HEARD // len(batches), LEAST_HEARD))
+        ids = batch.inputs[0, :length]
+        seen = np.zeros((length, FEATURES + themes), np.float32)
+        recalled = np.zeros((length, TAPES), np.int64)
+        sight.follow(sight.begin(1, length), ids, seen, recalled)
+        if themes:
+            seen[:, FEATURES:] = batch.mix[0, :length]
+        heard.append(Heard(ids, seen, recalled, batch.targets[0, :length]))
     if any((sequence.following >= 0).any() for sequence in heard):
         return heard
     return [each._replace(following=np.append(each.events[1:], -1)) for each in heard]

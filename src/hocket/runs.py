@@ -3,10 +3,18 @@
 take-01.mid take-01.png …   the takes: to play, and to look at
 report.json                 the recipe and the measures of every take
 run.toml                    all settings
-loss.png                    how the themes were learned
-themes/A.mid B.mid …        the themes as they were understood
+themes/A.mid A-2.mid …      the themes' pieces as they were understood
+themes/A.theme B.theme …    what was learned of each: any `hocket fuse` takes it
+loss-A.png loss-B.png …     how they were learned
+
+Learned from nothing, all themes together, there are instead
+
 weights.safetensors .toml   what was learned: `hocket fuse --from` makes more takes of it
 engine.onnx .safetensors    the same, converted for ONNX Runtime: what takes are written with
+loss.png                    how the themes were learned
+
+and in both cases
+
 training.safetensors        where learning stands: `hocket fuse --resume` goes on from it
 """
 
@@ -16,7 +24,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -26,10 +34,12 @@ from hocket.config import RunConfig, dumps, loads
 from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import Take
 from hocket.model import weights as stored_weights
+from hocket.model.theme import ThemeFile, to_bytes
 from hocket.music import Piece
 from hocket.music.pitch import estimate_key, key_name
 from hocket.scores import write
 from hocket.scores.files import atomic_write, make_folder, read_bytes, remove, write_text
+from hocket.sources import THEME_SUFFIX, Theme
 from hocket.tokens import VOCAB
 
 CONFIG_FILE = "run.toml"
@@ -41,13 +51,14 @@ MOST_TEXT_BYTES = 32 * 2**20
 
 _OWN_FILES = (REPORT_FILE, CHECKPOINT_FILE, CURVE_FILE, *stored_weights.FILES, CONFIG_FILE)
 _TAKE = re.compile(r"take-(\d{2,})\.(mid|png)")
+_OF_LETTER = re.compile(r"take-\d{2,}\.(mid|png)|loss-[A-Z]\.png")
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
     """What `fuse` returns: themes by letter, takes with their measures, and where they lie."""
 
-    themes: Mapping[str, Piece]
+    themes: Mapping[str, Theme]
     takes: Sequence[Take]
     measures: Sequence[Measures]
     config: RunConfig
@@ -105,22 +116,32 @@ def prepare(folder: Path, overwrite: bool, themes: int) -> None:
             "with -o, make more takes of a run with --from, go on learning with --resume, or say "
             "--overwrite"
         )
-    ours = _theme_files(folder) if is_run(folder) else []
+    ours = [file for own in _theme_files(folder) for file in own] if is_run(folder) else []
     following = folder / THEMES_FOLDER / f"{ascii_uppercase[themes]}.mid"
     if following.exists() and following not in ours:
         raise ConfigError(f"{following}: in the way, and not of a run; move it elsewhere")
     if is_run(folder):
-        ours += [file for file in folder.iterdir() if _TAKE.fullmatch(file.name)]
+        ours += [file for file in folder.iterdir() if _OF_LETTER.fullmatch(file.name)]
+        ours += (folder / THEMES_FOLDER).glob(f"?{THEME_SUFFIX}")
     for file in (*ours, *(folder / name for name in _OWN_FILES)):
         remove(file)  # run.toml last: what is half cleared is a run still
 
 
-def save_settings(folder: Path, config: RunConfig, themes: Mapping[str, Piece]) -> None:
+def save_settings(folder: Path, config: RunConfig, themes: Mapping[str, Theme]) -> None:
     """Write the settings and the themes: from here on the folder is a run."""
     make_folder(folder / THEMES_FOLDER)
     for letter, theme in themes.items():
-        write(theme, folder / THEMES_FOLDER / f"{letter}.mid")
+        for number, piece in enumerate((theme.piece, *theme.pieces[1:]), 1):
+            name = letter if number == 1 else f"{letter}-{number}"
+            write(piece, folder / THEMES_FOLDER / f"{name}.mid")
+        if theme.learned is not None:
+            save_learned(folder, letter, theme.learned)
     save_config(folder, config)
+
+
+def save_learned(folder: Path, letter: str, learned: ThemeFile) -> None:
+    """Write what was learned of a theme."""
+    atomic_write(folder / THEMES_FOLDER / f"{letter}{THEME_SUFFIX}", to_bytes(learned))
 
 
 def save_config(folder: Path, config: RunConfig) -> None:
@@ -128,14 +149,18 @@ def save_config(folder: Path, config: RunConfig) -> None:
     write_text(folder / CONFIG_FILE, dumps(config))
 
 
-def _theme_files(folder: Path) -> list[Path]:
-    """Return the files of a run's themes: A, B, … as far as they go without a gap."""
-    files = (folder / THEMES_FOLDER / f"{letter}.mid" for letter in ascii_uppercase)
-    return list(takewhile(Path.exists, files))
+def _theme_files(folder: Path) -> list[list[Path]]:
+    """Return the pieces of a run's themes: A, A-2, …, then B, …, as far as they go without a gap."""
+    home, found = folder / THEMES_FOLDER, []
+    for letter in takewhile(lambda letter: (home / f"{letter}.mid").exists(), ascii_uppercase):
+        others = (home / f"{letter}-{number}.mid" for number in count(2))
+        found.append([home / f"{letter}.mid", *takewhile(Path.exists, others)])
+    return found
 
 
-def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Piece]]:
+def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Theme]]:
     """Read the settings and the themes of a run; raises `CheckpointError` if it is none."""
+    from hocket.model.theme import load
     from hocket.scores.midi import read_midi
 
     if not is_run(folder):
@@ -146,9 +171,15 @@ def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Piece]]:
     if len(files) < 2:
         raise CheckpointError(f"{folder / THEMES_FOLDER}: the run's themes are gone; learn again")
     themes = {}
-    for file in files:  # written by us, so nothing about them needs judging or remarks
-        data = read_bytes(file, MOST_TEXT_BYTES)
-        themes[file.stem] = read_midi(data, file.name, pedal=False, notated=True)[0]
+    for own in files:  # written by us, so nothing about them needs judging or remarks
+        read = [read_bytes(file, MOST_TEXT_BYTES) for file in own]
+        pieces = tuple(
+            read_midi(data, file.name, pedal=False, notated=True)[0]
+            for data, file in zip(read, own, strict=True)
+        )
+        known = own[0].with_suffix(THEME_SUFFIX)
+        learned = load(known) if known.exists() else None
+        themes[own[0].stem] = Theme(pieces[0].title, pieces, learned)
     return config, themes
 
 
@@ -180,9 +211,9 @@ def save_takes(folder: Path, run: Run) -> None:
     )
 
 
-def named(themes: Mapping[str, Piece]) -> dict[str, Piece]:
-    """Return the themes by letter and title, for people to read."""
-    return {f"{letter} {theme.title}": theme for letter, theme in themes.items()}
+def named(themes: Mapping[str, Theme]) -> dict[str, Sequence[Piece]]:
+    """Return the pieces of the themes by letter and title, for people to read."""
+    return {f"{letter} {theme.title}": theme.pieces for letter, theme in themes.items()}
 
 
 def report(folder: Path, run: Run) -> dict[str, Any]:
@@ -200,10 +231,11 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
         "themes": {
             letter: {
                 "title": theme.title,
-                "notes": len(theme.notes),
-                "bars": len(theme.bars()),
-                "metre": str(theme.main_meter),
-                "key": key_name(estimate_key(theme.notes)),
+                "pieces": len(theme.pieces),
+                "notes": sum(len(piece.notes) for piece in theme.pieces),
+                "bars": sum(len(piece.bars()) for piece in theme.pieces),
+                "metre": str(theme.pieces[0].main_meter),
+                "key": key_name(estimate_key(theme.pieces[0].notes)),
             }
             for letter, theme in run.themes.items()
         },

@@ -1,25 +1,47 @@
-"""What a user names to Pieces: files, demo themes and Pieces, lettered A, B, …
+"""What a user names to themes: files, folders, demo themes, learned themes and Pieces, lettered A, B, …
 
-Surprising decision: a theme is reduced, once and here, to what the grammar can say and MIDI can keep.
+Surprising decision: a piece is reduced, once and here, to what the grammar can say and MIDI can keep.
 So what is learned is what a run saves, and a run that goes on reads just that.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from hocket.errors import ConfigError, ScoreError
+from hocket.errors import ConfigError, HocketError, ScoreError
 from hocket.reporter import Reporter
 
 if TYPE_CHECKING:
+    from hocket.model.theme import ThemeFile
     from hocket.music import Piece
 
 LETTERS = string.ascii_uppercase
 LEAST_NOTES = 16
 LEAST_BARS = 4
+MOST_PIECES = 200
+"""Of a theme."""
+THEME_SUFFIX = ".theme"
+
+Source: TypeAlias = "str | Path | Piece"
+"""A file, `demo:NAME`, or a Piece."""
+
+
+@dataclass(frozen=True, eq=False)
+class Theme:
+    """A theme as it can be learned: what it is called, its pieces, and what was learned of it."""
+
+    title: str
+    pieces: tuple[Piece, ...]
+    learned: ThemeFile | None = None
+
+    @property
+    def piece(self) -> Piece:
+        """The first piece, under the theme's title: the one that openings are made of."""
+        return replace(self.pieces[0], title=self.title)
 
 
 def demo_themes() -> dict[str, Path]:
@@ -28,9 +50,77 @@ def demo_themes() -> dict[str, Path]:
     return {file.stem: file for file in sorted(folder.glob("*.abc"))}
 
 
-def read_theme(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:
-    """Read a theme as it can be learned; raises `ScoreError` if too little is left of it."""
-    piece = learnable(read_source(source, pedal, reporter))
+def read_theme(
+    source: Source | Iterable[Source], pedal: bool, reporter: Reporter, title: str = ""
+) -> Theme:
+    """Read a theme: a piece, a folder of score files, a theme file, or several of the first two.
+
+    Without a title it has that of its first piece. A file of several that cannot be used is left out,
+    and said so; raises `ScoreError` where it is the only one, or too little is left.
+    """
+    from hocket.music import Piece
+
+    if isinstance(source, (str, Path)) and str(source).endswith(THEME_SUFFIX):
+        return saved_theme(Path(source), title)
+    given = [source] if isinstance(source, (str, Path, Piece)) else list(source)
+    sources = [each for one in given for each in _files(one)]
+    if len(sources) > MOST_PIECES:
+        raise ConfigError(f"{title or given[0]}: {len(sources)} files; a theme takes {MOST_PIECES}")
+    if len(sources) == 1:
+        piece = read_piece(sources[0], pedal, reporter)
+        return Theme(title or piece.title, (piece,))
+    pieces = []
+    for each in sources:
+        try:
+            pieces.append(read_piece(each, pedal, reporter))
+        except ScoreError as error:
+            reporter.remark(f"left out: {error}")
+    if not pieces:
+        raise ScoreError(f"{title or given[0]}: none of {len(sources)} files can be used")
+    name = Path(given[0]).resolve().name if isinstance(given[0], (str, Path)) else pieces[0].title
+    return Theme(title or name, tuple(pieces))
+
+
+def saved_theme(file: Path, title: str = "") -> Theme:
+    """Return what a theme file holds; raises `CheckpointError` if it is none."""
+    from hocket.errors import CheckpointError
+    from hocket.model.theme import load
+    from hocket.scores.midi import read_midi
+
+    learned = load(file)
+    try:
+        pieces = tuple(
+            learnable(read_midi(midi, file.name, pedal=False, notated=True)[0])
+            for midi in learned.pieces
+        )
+    except HocketError as error:
+        raise CheckpointError(
+            f"{file}: no theme that can be used ({error}); learn it again"
+        ) from None
+    return Theme(title or learned.title, pieces, learned)
+
+
+def _files(source: Source) -> list[Source]:
+    """Return the score files below a folder, in order of their names; anything else is itself."""
+    from hocket.scores import SUFFIXES
+
+    if not isinstance(source, (str, Path)) or not Path(source).is_dir():
+        return [source]
+    below = sorted(Path(source).rglob("*"))
+    files: list[Source] = [
+        file for file in below if file.suffix.lower() in SUFFIXES and file.name[0] != "."
+    ]
+    if not files:
+        raise ScoreError(f"{source}: no score files in this folder")
+    return files
+
+
+def read_piece(source: Source, pedal: bool, reporter: Reporter) -> Piece:
+    """Read a piece as it can be learned; raises `ScoreError` if too little is left of it."""
+    given = read_source(source, pedal, reporter)
+    if remark := merging(given):
+        reporter.remark(f"{given.title or 'a theme without title'}: {remark}")
+    piece = learnable(given)
     if len(piece.notes) < LEAST_NOTES or len(piece.bars()) < LEAST_BARS:
         notes, bars = len(piece.notes), len(piece.bars())
         raise ScoreError(
@@ -38,6 +128,14 @@ def read_theme(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> P
             f"{bars} bar{'s' * (bars != 1)}; a theme needs at least {LEAST_NOTES} in {LEAST_BARS}"
         )
     return piece
+
+
+def merging(piece: Piece) -> str:
+    """Return what becomes of the parts of a piece that has too many; empty if it has not."""
+    from hocket.music.columns import Columns
+    from hocket.music.parts import at_most
+
+    return at_most(Columns.of(piece))[1]
 
 
 def learnable(piece: Piece) -> Piece:
@@ -55,18 +153,20 @@ def learnable(piece: Piece) -> Piece:
 
     if not piece.notes:
         return piece
-    said = keepable(Columns.of_one_part(piece)).piece()
+    said = keepable(Columns.of(piece)).piece()
     saved = Piece.of(
         said.notes,
+        parts=[part._replace(name=printable(part.name)) for part in said.parts],
         meters=said.meters,
         tempos=snap_changes(piece.tempos),
         keys=snap_changes(piece.keys),
         title=printable(piece.title),
+        pedals=said.pedals,
     )
     return read_midi(midi_bytes(saved), saved.title, pedal=False, notated=True)[0]
 
 
-def read_source(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> Piece:
+def read_source(source: Source, pedal: bool, reporter: Reporter) -> Piece:
     """Return a piece as it is, or read one from a file or the demo themes.
 
     Remarks on what was left out go to the reporter. Raises `ScoreError`.
@@ -96,13 +196,23 @@ def read_source(source: str | Path | Piece, pedal: bool, reporter: Reporter) -> 
     return piece
 
 
-def lettered(themes: Sequence[Piece]) -> dict[str, Piece]:
+def lettered(themes: Sequence[Theme]) -> dict[str, Theme]:
     """Give the themes the letters A, B, …; the same music twice is refused."""
     from hocket.tokens import simplify
 
-    simple = [simplify(theme) for theme in themes]
+    simple = [[simplify(piece) for piece in theme.pieces] for theme in themes]
     for i, theme in enumerate(simple):
         if theme in simple[:i]:
             first, second = LETTERS[simple.index(theme)], LETTERS[i]
             raise ConfigError(f"themes {first} and {second} hold the same notes; give another one")
     return dict(zip(LETTERS, themes, strict=False))
+
+
+def firsts(themes: Mapping[str, Theme]) -> dict[str, Piece]:
+    """Return the first piece of each theme by letter."""
+    return {letter: theme.piece for letter, theme in themes.items()}
+
+
+def wholes(themes: Mapping[str, Theme]) -> dict[str, Sequence[Piece]]:
+    """Return all pieces of each theme by letter."""
+    return {letter: theme.pieces for letter, theme in themes.items()}

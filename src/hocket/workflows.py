@@ -1,6 +1,8 @@
 """What hocket does, one function a verb: the file to read first.
 
     fuse   themes -> corpus -> training -> weights -> openings -> takes -> measures -> a run's folder
+    learn  a theme -> a theme file, on top of the base model
+    train  a prepared corpus -> a base model
     check  a piece beside themes -> measures
     tokens a piece -> its events, readably
     prepare folders of score files -> ids on disk
@@ -11,15 +13,24 @@ matplotlib) are imported where they are used, so that `hocket --help` and `impor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket import config as settings
 from hocket.config import RunConfig
-from hocket.errors import CheckpointError, ConfigError
+from hocket.errors import ConfigError
 from hocket.reporter import Reporter, Silent
-from hocket.sources import lettered, read_source, read_theme
+from hocket.sources import (
+    THEME_SUFFIX,
+    Source,
+    Theme,
+    lettered,
+    read_source,
+    read_theme,
+    wholes,
+)
 
 if TYPE_CHECKING:
     from hocket.analysis import Measures
@@ -32,7 +43,8 @@ MOST_THEMES = 16
 
 
 def fuse(
-    *themes: str | Path | Piece,
+    *themes: Source | Iterable[Source],
+    titles: Sequence[str] = (),
     out: str | Path | None = None,
     config: RunConfig | None = None,
     overwrite: bool = False,
@@ -41,24 +53,32 @@ def fuse(
 ) -> Run:
     """Learn two or more themes and write takes that fuse them.
 
-    A theme is a file, a `Piece`, or `demo:NAME` for one that ships with hocket. With `out` the results
+    A theme is a file, a folder, several of these, a `Piece`, a theme file that `learn` wrote, or
+    `demo:NAME` for one that ships with hocket; `titles` name the first ones. With `out` the results
     are also written to that folder. `knobs` are settings by name, such as `takes=8, temperature=.8`.
-    Raises `ScoreError`, `ConfigError` or `GenerationError`.
+    Raises `ScoreError`, `ConfigError`, `CheckpointError` or `GenerationError`.
     """
+    from hocket import fusing
+
     heard = reporter or Silent()
     config = settings.replaced(config or RunConfig(), knobs)
     if not 2 <= len(themes) <= MOST_THEMES:
         raise ConfigError(f"{len(themes)} themes given; fuse takes 2 to {MOST_THEMES}")
-    pieces = lettered([read_theme(theme, config.pedal, heard) for theme in themes])
-    _check_wishes(pieces, config, heard)
-    _check_device(config)
+    named = [*titles, *[""] * (len(themes) - len(titles))]
+    read = lettered(
+        [
+            read_theme(theme, config.pedal, heard, title)
+            for theme, title in zip(themes, named, strict=True)
+        ]
+    )
+    fusing.check_wishes(read, config, heard)
     folder = None if out is None else Path(out)
     if folder is not None:
         from hocket import runs
 
-        runs.prepare(folder, overwrite, len(pieces))
-        runs.save_settings(folder, config, pieces)
-    return _learn_and_write(pieces, config, folder, heard, resume=False)
+        runs.prepare(folder, overwrite, len(read))
+        runs.save_settings(folder, config, read)
+    return fusing.learn_and_write(read, config, folder, heard, resume=False)
 
 
 def resume(run: str | Path, *, reporter: Reporter | None = None, **knobs: Any) -> Run:
@@ -67,16 +87,15 @@ def resume(run: str | Path, *, reporter: Reporter | None = None, **knobs: Any) -
     `knobs` are `minutes` and settings of openings and takes; the run keeps them. Raises `ConfigError`
     for any other, since what was learned with the old ones would not go on.
     """
-    from hocket import runs
+    from hocket import fusing, runs
 
-    settings.refuse_all_but_takes(
+    fusing.refuse_all_but_takes(
         knobs, "minutes", "a resumed run goes on as it was; start afresh to change this"
     )
-    heard, (config, pieces) = reporter or Silent(), runs.load_settings(Path(run))
+    heard, (config, themes) = reporter or Silent(), runs.load_settings(Path(run))
     config = settings.replaced(config, knobs)
-    _check_wishes(pieces, config, heard)
-    _check_device(config)
-    return _learn_and_write(pieces, config, Path(run), heard, resume=True)
+    fusing.check_wishes(themes, config, heard)
+    return fusing.learn_and_write(themes, config, Path(run), heard, resume=True)
 
 
 def more(
@@ -92,29 +111,94 @@ def more(
     `knobs` are `rng` and settings of openings and takes. Raises `ConfigError` for any other, which
     could change nothing now.
     """
-    from hocket import runs
+    from hocket import fusing, runs
 
-    settings.refuse_all_but_takes(
+    fusing.refuse_all_but_takes(
         knobs, "rng", "nothing is read or learned here, so it would change nothing; leave it out"
     )
     heard, source = reporter or Silent(), Path(run)
-    config, pieces = runs.load_settings(source)
+    config, themes = runs.load_settings(source)
     config = settings.replaced(config, knobs)
-    weights = runs.load_weights(source)
-    if len(weights.themes) != len(pieces):
-        raise CheckpointError(
-            f"{source}: weights of {len(weights.themes)} themes beside {len(pieces)}; learn again"
-        )
-    _check_wishes(pieces, config, heard)
+    fusing.check_wishes(themes, config, heard)
     folder = None if out is None else Path(out)
     if folder is None or folder.resolve() == source.resolve():
         folder = source
     else:
-        runs.prepare(folder, overwrite, len(pieces))
-        runs.save_settings(folder, config, pieces)
-        runs.save_weights(folder, weights)
+        runs.prepare(folder, overwrite, len(themes))
+        runs.save_settings(folder, config, themes)
     first = runs.last_take(folder) + 1
-    return _write_takes(pieces, weights, config, folder, heard, first)
+    if config.start == "base":
+        return fusing.write_learned(themes, config, folder, heard, first)
+    return fusing.write_together(themes, config, folder, heard, first, source)
+
+
+def learn(
+    *sources: Source,
+    out: str | Path,
+    title: str = "",
+    config: RunConfig | None = None,
+    reporter: Reporter | None = None,
+    **knobs: Any,
+) -> Theme:
+    """Learn one theme, of a piece or several, and write it to a theme file that `fuse` takes.
+
+    `sources` are as in `fuse`, `knobs` settings of learning. Raises `ScoreError` or `ConfigError`.
+    """
+    from hocket import fusing, learning
+    from hocket.base import base_of
+    from hocket.model.theme import to_bytes
+    from hocket.scores.files import atomic_write
+
+    heard, file = reporter or Silent(), Path(out)
+    config = settings.replaced(config or RunConfig(), knobs)
+    fusing.refuse_network(config)
+    if file.suffix != THEME_SUFFIX:
+        raise ConfigError(f"{file}: give a name that ends in {THEME_SUFFIX}")
+    if not sources:
+        raise ConfigError("no theme given; name a score file or a folder of them")
+    given = sources[0] if len(sources) == 1 else sources
+    theme = read_theme(given, config.pedal, heard, title)
+    learned, _ = learning.learn_theme("A", theme, base_of(config), config, None, heard)
+    atomic_write(file, to_bytes(learned))
+    return replace(theme, learned=learned)
+
+
+def train(
+    corpus: str | Path,
+    *,
+    out: str | Path,
+    valid: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    config: RunConfig | None = None,
+    reporter: Reporter | None = None,
+    **knobs: Any,
+) -> Weights:
+    """Train a base model on a corpus that `prepare` made, and leave it in the folder `out`.
+
+    `valid` are the pieces, by their names in the corpus, that judge it, `exclude` pieces that are left
+    out. Called again it goes on where it was stopped, exactly. Raises `ConfigError` or
+    `CheckpointError`.
+    """
+    from numpy import float16
+
+    from hocket import learning, runs
+    from hocket.corpus import load_library
+    from hocket.corpus.lessons import lessons
+    from hocket.model.weights import to_files
+    from hocket.scores.files import atomic_write, make_folder
+
+    heard, folder = reporter or Silent(), Path(out)
+    config = settings.replaced(config or settings.preset("base"), knobs)
+    if config.model.sees_themes:
+        raise ConfigError("--sees-themes: a base model knows no themes; leave it out")
+    material = lessons(load_library(corpus), kept=valid, left_out=exclude)
+    make_folder(folder)
+    begun = (folder / runs.CHECKPOINT_FILE).exists()
+    checkpoint = learning.learn(material, config, folder, heard, resume=begun)
+    weights = learning.weights_of(checkpoint, material, config, ())
+    for name, content in to_files(weights, float16).items():
+        atomic_write(folder / name, content)
+    return weights
 
 
 def check(
@@ -133,8 +217,18 @@ def check(
     if not 1 <= len(against) <= MOST_THEMES:
         raise ConfigError(f"{len(against)} themes to check against; give 1 to {MOST_THEMES}")
     heard = reporter or Silent()
-    pieces = lettered([read_source(theme, pedal, heard) for theme in against])
-    return measure(read_source(take, pedal, heard), pieces)
+    themes = [_against(theme, pedal, heard) for theme in against]
+    return measure(read_source(take, pedal, heard), wholes(lettered(themes)))
+
+
+def _against(source: Source, pedal: bool, reporter: Reporter) -> Theme:
+    """Return a theme to check against: unlike one to be learned, it may be short."""
+    if isinstance(source, (str, Path)) and (
+        str(source).endswith(THEME_SUFFIX) or Path(source).is_dir()
+    ):
+        return read_theme(source, pedal, reporter)
+    piece = read_source(source, pedal, reporter)
+    return Theme(piece.title, (piece,))
 
 
 def tokens(
@@ -176,83 +270,3 @@ def prepare(
         say=heard.say,
         on_progress=heard.preparing,
     )
-
-
-def _learn_and_write(
-    themes: Mapping[str, Piece],
-    config: RunConfig,
-    folder: Path | None,
-    reporter: Reporter,
-    *,
-    resume: bool,
-) -> Run:
-    from hocket import learning, runs
-
-    corpus = learning.corpus_of(themes, config, reporter)
-    checkpoint = learning.learn(corpus, config, folder, reporter, resume=resume)
-    weights = learning.weights_of(checkpoint, corpus, config, themes)
-    position = checkpoint.position
-    if folder is not None:
-        from hocket.analysis.pictures import curve_png
-        from hocket.scores.files import atomic_write
-
-        runs.save_config(folder, config)  # a resumed run may have got other takes' settings
-        runs.save_weights(folder, weights)
-        points = [(look.step, look.loss, look.held_out) for look in position.history]
-        atomic_write(folder / runs.CURVE_FILE, curve_png(points))
-    if learning.was_asked_to_stop(checkpoint):
-        held_out, stopped = position.best_held_out, position.stopped
-        return runs.Run(themes, (), (), config, held_out, stopped, folder)
-    return _write_takes(themes, weights, config, folder, reporter, 1)
-
-
-def _write_takes(
-    themes: Mapping[str, Piece],
-    weights: Weights,
-    config: RunConfig,
-    folder: Path | None,
-    reporter: Reporter,
-    first: int,
-) -> Run:
-    from hocket import runs
-    from hocket.analysis import measure
-    from hocket.engines import engine_of
-    from hocket.generation.compose import compose
-
-    takes = compose(
-        themes,
-        engine_of(weights, config),
-        config,
-        weights=weights.fingerprint,
-        first=first,
-        say=reporter.say,
-        on_step=lambda bars: reporter.writing(bars, config.generation.bars),
-    )
-    reporter.writing(config.generation.bars, config.generation.bars)
-    measures = [measure(take.piece, themes) for take in takes]
-    learned = weights.learned
-    run = runs.Run(themes, takes, measures, config, learned.held_out, learned.stopped, folder)
-    if folder is not None:
-        runs.save_takes(folder, run)
-    return run
-
-
-def _check_wishes(themes: Mapping[str, Piece], config: RunConfig, reporter: Reporter) -> None:
-    """Raise for a key or an opening that cannot be, before time is spent on learning."""
-    from hocket.generation.compose import check_wishes
-
-    check_wishes(themes, config)
-    wanted, usual = config.generation, settings.GenerationConfig()
-    if not config.model.theme and (wanted.mix, wanted.turns) != (usual.mix, usual.turns):
-        reporter.say(
-            "this network does not see the themes' weights (theme is off, as in --preset classic): "
-            "--mix sets only the takes' tempo, and --turns does nothing"
-        )
-
-
-def _check_device(config: RunConfig) -> None:
-    """Raise for a device that is not there; torch is loaded only if one is asked for."""
-    if config.training.device != "cpu":
-        from hocket.training import choose_device
-
-        choose_device(config.training.device)

@@ -35,6 +35,18 @@ def transpositions(piece: Piece) -> range:
     return range(min(low, 0), max(high, 0) + 1)
 
 
+def nearest(wanted: int, lowest: int, highest: int) -> int:
+    """Return the semitones nearest to a wanted move, whole octaves from it, that keep to the piano.
+
+    `lowest` and `highest` are the pitches of a piece; 0 where no such move keeps all of it there.
+    """
+    for octaves in (0, -12, 12):
+        moved = wanted + octaves
+        if lowest + moved in PITCHES and highest + moved in PITCHES:
+            return moved
+    return 0
+
+
 @compiled
 def transposed(event: int, semitones: int) -> int:
     """Return an event moved by semitones; a note must stay inside the 88 keys."""

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from hocket.config import RunConfig
 from hocket.generation import mix
+from hocket.generation.choir import Stepper
 from hocket.generation.openings import Opening
 from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Take, sample
 from hocket.generation.seeds import candidates, search
-from hocket.model.engine import Stepper
-from hocket.music import Key, Piece, Tempo
-from hocket.music.pitch import agreeing, estimate_key, parse_key
-from hocket.tokens import decode
+from hocket.music import Key, Part, Piece, Tempo
+from hocket.music.dynamics import shaded
+from hocket.music.pitch import COMMON_KEY, agreeing, estimate_key, parse_key
+from hocket.tokens import decode, simplify
 
 
 def compose(
@@ -38,7 +39,8 @@ def compose(
     `say` gets a line for each opening chosen. Raises `ConfigError` where an opening does not fit.
     """
     wanted, letters = config.generation, list(themes)
-    key, moved = key_of_takes(themes, config), _moved(themes, config)
+    key, moved = key_of_takes(themes, config), _moved(themes)
+    common = COMMON_KEY._replace(minor=key.minor)
     constant = mix.weights(wanted.mix, len(themes))
     kept = search(moved, model, constant, config.opening, config.rng, wanted.bars - 1)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
@@ -53,19 +55,23 @@ def compose(
     sampled = sample(
         model,
         [opening.ids for opening in openings],
-        rules_for(wanted, None if wanted.key == "off" else key, bar_ticks, list(themes.values())),
+        rules_for(
+            wanted, None if wanted.key == "off" else common, bar_ticks, list(themes.values())
+        ),
         mix.following(plans),
         wanted,
         config.rng,
         first=first,
         on_step=on_step,
     )
+    parts = parts_of(list(themes.values()))
     tempo = _blended_tempo(list(themes.values()), constant)
     title = " × ".join(theme.title or letter for letter, theme in themes.items())
     return [
         Take(
             replace(
-                decode(ids),
+                shaded(in_key(decode(ids), key)),
+                parts=parts,
                 tempos=(tempo,),
                 keys=() if wanted.key == "off" else (key,),
                 title=f"Take {first + i}: {title}",
@@ -85,7 +91,8 @@ def compose(
 
 def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     """Raise, before anything is learned, what `compose` would raise for a key or an opening."""
-    candidates(_moved(themes, config), config.opening, config.rng, config.generation.bars - 1)
+    key_of_takes(themes, config)
+    candidates(_moved(themes), config.opening, config.rng, config.generation.bars - 1)
 
 
 def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:
@@ -95,10 +102,29 @@ def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:
     return parse_key(config.generation.key)
 
 
-def _moved(themes: Mapping[str, Piece], config: RunConfig) -> dict[str, Piece]:
-    """Return the themes by letter, moved to agree in the key of the takes."""
-    agreed = agreeing(list(themes.values()), key_of_takes(themes, config))
-    return dict(zip(themes, agreed, strict=True))
+def in_key(piece: Piece, key: Key) -> Piece:
+    """Return a piece of the common key moved to another; what leaves the piano moves by octaves.
+
+    What `pitch.moved_to` brought to the common key comes back. Parts keep their numbers.
+    """
+    semitones = 6 - (6 - 7 * key.fifths) % 12
+    moved = simplify(piece.transposed(semitones))
+    used = sorted({note.part for note in piece.notes})
+    notes = tuple(note._replace(part=used[note.part]) for note in moved.notes)
+    return replace(moved, notes=notes, parts=piece.parts)
+
+
+def parts_of(themes: Sequence[Piece]) -> tuple[Part, ...]:
+    """Return the parts of takes: those of the first theme, then what later themes have more."""
+    parts: list[Part] = []
+    for theme in themes:
+        parts.extend(theme.parts[len(parts) :])
+    return tuple(parts)
+
+
+def _moved(themes: Mapping[str, Piece]) -> dict[str, Piece]:
+    """Return the themes by letter, moved to the common key."""
+    return dict(zip(themes, agreeing(list(themes.values()), COMMON_KEY), strict=True))
 
 
 def _plan(

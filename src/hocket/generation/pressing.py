@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from hocket.compiled import compiled
 from hocket.generation.rules import Rules
 from hocket.music import TICKS_PER_QUARTER
-from hocket.tokens.automaton import BAR_ORIGIN, ONSETS, PHASE, TICK, Phase
-from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
+from hocket.music.parts import MOST_PARTS
+from hocket.tokens.automaton import BAR_ORIGIN, ONSETS, PART, PHASE, TICK, VOICES, Phase
+from hocket.tokens.vocab import LONGEST_STEP, LOUDNESSES, PITCHES, VOCAB
 
 Weights = NDArray[np.float32]
 Row = NDArray[np.int64]
@@ -23,8 +24,10 @@ MEMORY = np.float32(0.93)
 
 _OFF, _ON = VOCAB.families["NOTE_OFF"].start, VOCAB.families["NOTE_ON"].start
 _DUR, _END = VOCAB.families["DUR"].start, VOCAB.id("END")
+_FIRST_PART, _VEL = VOCAB.families["PART"].start, VOCAB.families["VEL"].start
+_PARTS, _STEPS = MOST_PARTS, len(LOUDNESSES)
 _COUNT, _LONGEST, _QUARTER = len(PITCHES), LONGEST_STEP, TICKS_PER_QUARTER
-_IS_ON = int(Phase.ON)
+_IS_ON, _IS_LOUD = int(Phase.ON), int(Phase.LOUD)
 _EXCLUDED, _ZERO, _ONE = np.float32(-np.inf), np.float32(0), np.float32(1)
 
 
@@ -40,7 +43,7 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
     if rules.longest > 0:
         left = _longest_note(row, rules.longest, weights, left)
     if rules.voices > 0:
-        left = _voices(row[ONSETS:], rules.voices, weights[_ON : _ON + _COUNT], left)
+        left = _voices(row, rules.voices, weights, left)
     place = (row[TICK] - row[BAR_ORIGIN]) % _QUARTER
     for r in range(len(rules.off_grid)):
         left = _exclude(rules.off_grid[r, place], weights[_DUR : _DUR + _LONGEST], left)
@@ -94,18 +97,27 @@ def _exclude(events: NDArray[np.bool_], weights: Weights, left: int) -> int:
 
 
 @compiled
+def _part(row: Row, part: int) -> Row:
+    """Return when each pitch (88) of a part was struck."""
+    return row[ONSETS + part * _COUNT : ONSETS + (part + 1) * _COUNT]
+
+
+@compiled
 def _longest_note(row: Row, ticks: int, weights: Weights, left: int) -> int:
-    """Exclude waiting past a note's limit; at the limit all but NOTE_OFFs up to the lowest due."""
-    onsets = row[ONSETS:]
-    tick, oldest, lowest_due = row[TICK], row[TICK], -1
-    for p in range(_COUNT):
-        onset = onsets[p]
-        if onset >= 0:
-            oldest = min(oldest, onset)
-            if lowest_due < 0 and tick - onset >= ticks:
-                lowest_due = p
-    if lowest_due >= 0 and row[PHASE] != _IS_ON:
-        stop = _OFF + lowest_due + 1
+    """Exclude waiting past a note's limit, and at the limit all that would pass over its NOTE_OFF."""
+    tick, oldest, due_part, due_pitch = row[TICK], row[TICK], -1, -1
+    for part in range(_PARTS):
+        onsets = _part(row, part)
+        for p in range(_COUNT):
+            if onsets[p] >= 0:
+                oldest = min(oldest, onsets[p])
+                if due_part < 0 and part >= row[PART] and tick - onsets[p] >= ticks:
+                    due_part, due_pitch = part, p
+    if due_part > row[PART]:
+        left = _exclude_range(_DUR, _DUR + _LONGEST, weights, left)
+        return _exclude_range(_FIRST_PART + due_part, _FIRST_PART + _PARTS - 1, weights, left)
+    if due_part == row[PART] and row[PHASE] != _IS_ON and row[PHASE] != _IS_LOUD:
+        stop = _OFF + due_pitch + 1
         kept = _count(weights, _OFF, stop)
         if kept > 0:
             _fill(weights, 0, _OFF)
@@ -113,50 +125,64 @@ def _longest_note(row: Row, ticks: int, weights: Weights, left: int) -> int:
             left = kept
         return left
     start = _DUR + min(max(ticks - (tick - oldest), 1), _LONGEST)
-    fewer = _count(weights, start, _DUR + _LONGEST)
-    if fewer < left:
-        _fill(weights, start, _DUR + _LONGEST)
-        left -= fewer
-    return left
+    return _exclude_range(start, _DUR + _LONGEST, weights, left)
 
 
 @compiled
-def _voices(onsets: Row, most: int, ons: Weights, left: int) -> int:
-    """Exclude the NOTE_ONs (88) of silent pitches where `most` notes sound."""
-    sounding = fewer = 0
+def _voices(row: Row, most: int, weights: Weights, left: int) -> int:
+    """Exclude, where `most` notes sound, what leads to striking a silent pitch."""
+    if row[VOICES] < most:
+        return left
+    onsets, ons, fewer, more = _part(row, row[PART]), weights[_ON : _ON + _COUNT], 0, 0
     for p in range(_COUNT):
-        sounding += onsets[p] >= 0
         fewer += (onsets[p] < 0) & (ons[p] > _EXCLUDED)
-    if sounding >= most and fewer < left:
+        more += (onsets[p] >= 0) & (ons[p] > _EXCLUDED)
+    if fewer < left:
         for p in range(_COUNT):
             ons[p] = _EXCLUDED if onsets[p] < 0 else ons[p]
         left -= fewer
+    if not more:
+        left = _exclude_range(_VEL, _VEL + _STEPS, weights, left)
+    for part in range(row[PART] + 1, _PARTS):
+        silent = True
+        for onset in _part(row, part):
+            silent = silent and onset < 0
+        if silent:
+            event = _FIRST_PART + part - 1
+            left = _exclude_range(event, event + 1, weights, left)
     return left
 
 
 @compiled
 def _end_at_bar_line(row: Row, end: int, weights: Weights, left: int) -> int:
-    """Exclude END and steps beyond before the tick `end`; at it all but END and one NOTE_OFF.
+    """Exclude END and steps beyond before the tick `end`; at it all but END and what leads to it.
 
-    It is the lowest sounding one's: NOTE_OFFs ascend, so after a higher one it could not end.
+    That is the NOTE_OFF of the lowest pitch of this part: they ascend, so after a higher one it could
+    not end; then the PART of the next one that sounds.
     """
     ticks = end - row[TICK]
     if ticks > 0:
-        first, second = _DUR + min(ticks, _LONGEST), _END
-        first_stop, second_stop = _DUR + _LONGEST, _END + 1
-    else:
-        lowest = 0
+        left = _exclude_range(_DUR + min(ticks, _LONGEST), _DUR + _LONGEST, weights, left)
+        return _exclude_range(_END, _END + 1, weights, left)
+    way = _END
+    for part in range(_PARTS - 1, row[PART] - 1, -1):
+        onsets = _part(row, part)
         for p in range(_COUNT - 1, -1, -1):
-            if row[ONSETS + p] >= 0:
-                lowest = p
-        first, first_stop = _OFF + lowest + 1, _ON + _COUNT
-        second, second_stop = _DUR, _DUR + _LONGEST
-    fewer = _count(weights, first, first_stop) + _count(weights, second, second_stop)
-    if fewer < left:
-        _fill(weights, first, first_stop)
-        _fill(weights, second, second_stop)
-        left -= fewer
+            if onsets[p] >= 0:
+                way = _OFF + p if part == row[PART] else _FIRST_PART + part - 1
+    if weights[way] > _EXCLUDED:
+        kept = weights[way]
+        _fill(weights, 0, len(weights))
+        weights[way] = kept
+        left = 1
     return left
 
 
-assert _OFF + _COUNT == _ON, "NOTE_OFF and NOTE_ON stand side by side"
+@compiled
+def _exclude_range(start: int, stop: int, weights: Weights, left: int) -> int:
+    """Exclude the events of a range, unless nothing would be left; returns what is."""
+    fewer = _count(weights, start, stop)
+    if fewer < left:
+        _fill(weights, start, stop)
+        left -= fewer
+    return left

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hocket.analysis.metrics import STUCK_QUARTERS
 from hocket.config import GenerationConfig
-from hocket.music import TICKS_PER_QUARTER, Key, Piece
+from hocket.music import DEFAULT_VELOCITY, TICKS_PER_QUARTER, Key, Piece
 from hocket.music.pitch import scale, tonic
 from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
 
@@ -37,7 +37,8 @@ class Rules(NamedTuple):
     off_grid: NDArray[np.bool_] = np.zeros((0, TICKS_PER_QUARTER, LONGEST_STEP), np.bool_)
     """(R, 24, 48): steps that leave a grid, by tick of the quarter: see `grid`."""
     barred: NDArray[np.bool_] = np.zeros((0, len(VOCAB)), np.bool_)
-    """(R, V): sets of events that are excluded, such as METER: takes keep the opening's metre."""
+    """(R, V): sets of events that are excluded: METER, since takes keep the opening's metre, and what
+    no theme has of parts, loudness and pedal."""
     foreign: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
     """(88): how strongly the NOTE_ON of each pitch is pressed down."""
     closing: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
@@ -65,13 +66,24 @@ def rules_for(
         longest=whole_on_both_grids(longest),
         voices=config.voices or max(usual_voices(theme) for theme in themes),
         off_grid=np.stack((grid(HYBRID), grid(places))),
-        barred=barred(VOCAB.families["METER"])[None],
+        barred=barred(foreign_to(themes))[None],
         repetition=np.float32(config.repetition),
     )
     if key is None or not config.key_strength:
         return rules
     foreign, restless = soft_key(key, config.key_strength)
     return rules._replace(foreign=foreign, closing=foreign + restless, last_bar=end - bar_ticks)
+
+
+def foreign_to(themes: Sequence[Piece]) -> list[int]:
+    """Return the events that takes of these themes have no use for."""
+    families, events = VOCAB.families, [*VOCAB.families["METER"]]
+    events += families["PART"][max(len(theme.parts) for theme in themes) - 1 :]
+    if not any(note.velocity != DEFAULT_VELOCITY for theme in themes for note in theme.notes):
+        events += families["VEL"]
+    if not any(theme.pedals for theme in themes):
+        events += families["PEDAL"]
+    return events
 
 
 def barred(events: Collection[int]) -> NDArray[np.bool_]:

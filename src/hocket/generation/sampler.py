@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from hocket.config import GenerationConfig
 from hocket.errors import GenerationError
+from hocket.generation.choir import Stepper, Steps
 from hocket.generation.mix import Mix
 from hocket.generation.rules import Rules
 from hocket.generation.walking import Knobs, go_on, hear, score
-from hocket.model.engine import Stepper, Steps
 from hocket.music import Piece
-from hocket.tokens import FEATURES, GRAMMAR, VOCAB, State
+from hocket.tokens import GRAMMAR, VOCAB, State
 from hocket.tokens.automaton import Phase
 from hocket.tokens.vocab import PITCHES
 
@@ -99,7 +99,7 @@ def sample(
                 flock.struck,
                 steps.logits,
                 steps.events,
-                steps.seen,
+                steps.mix,
                 ids,
                 scores,
             )
@@ -137,7 +137,7 @@ class _Flock:
             return
         before, self.steps = self.steps, self._model.start(len(going))
         self.steps.state = {name: array[going] for name, array in before.state.items()}
-        self.steps.events[:], self.steps.seen[:] = before.events[going], before.seen[going]
+        self.steps.events[:], self.steps.mix[:] = before.events[going], before.mix[going]
         self.takes, self.mix = self.takes[going], self.mix[going]
         self.table, self.struck = self.table[going], self.struck[going]
 
@@ -167,7 +167,7 @@ def log_likelihoods(model: Stepper, sequences: Sequence[Ids], mix: Mix) -> list[
     _begin(steps, table, mix)
     for t in range(1, padded.shape[1]):
         if t > 1:
-            hear(table, steps.events, mix, steps.seen)
+            hear(table, steps.events, mix, steps.mix)
         steps.step()
         steps.events[:] = padded[:, t]
         score(table, steps.logits, steps.events, now)
@@ -177,12 +177,12 @@ def log_likelihoods(model: Stepper, sequences: Sequence[Ids], mix: Mix) -> list[
 
 def _begin(steps: Steps, table: Ids, mix: Mix) -> None:
     """Let START be what the model hears first."""
-    if len(mix) != len(table) or mix.shape[2] + FEATURES != steps.seen.shape[1]:
+    if mix[:, 0].shape != steps.mix.shape:
         raise ValueError(
-            f"a mix of {mix.shape} does not fit {steps.seen.shape} that the model sees"
+            f"a mix of {mix.shape} does not fit {steps.mix.shape} that the model takes"
         )
     steps.events[:] = VOCAB.id("START")
-    hear(table, steps.events, mix, steps.seen)
+    hear(table, steps.events, mix, steps.mix)
 
 
 def _padded(sequences: Sequence[Ids], filling: int) -> Ids:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from hocket.config import SeedConfig
 from hocket.errors import ConfigError, GenerationError
+from hocket.generation.choir import Stepper
 from hocket.generation.mix import following
 from hocket.generation.openings import Excerpt, Opening, Recipe, build, upper_voice
 from hocket.generation.sampler import log_likelihoods
-from hocket.model.engine import Stepper
 from hocket.music import Piece
 from hocket.music.bars import numbered_bars, whole_bar_runs
 from hocket.music.pitch import pitch_class_ticks

@@ -1,4 +1,4 @@
-"""The compiled loop between two steps of the model: from its logits to what it sees next.
+"""The compiled loop between two steps of the model: from its logits to the next events and mix.
 
 Surprising decision: all that stands around the model is one call. A step of the model sweeps the
 processor's caches, so each further call from Python costs many times what it costs when repeated.
@@ -18,12 +18,11 @@ from hocket.generation.rules import Rules
 from hocket.tokens.automaton import (
     BAR_LENGTH,
     BAR_ORIGIN,
-    FEATURES,
     PHASE,
     TICK,
     Phase,
+    advance_one,
     allow_one,
-    observe,
 )
 from hocket.tokens.vocab import VOCAB
 
@@ -44,18 +43,18 @@ class Knobs(NamedTuple):
 
 
 @compiled
-def hear(table: Ids, events: Ids, plan: Floats, seen: Floats) -> bool:
-    """Move each row of the grammar's table (B, 94) on by its event (B), and write what is seen then.
+def hear(table: Ids, events: Ids, plan: Floats, mix: Floats) -> bool:
+    """Move each row of the grammar's table (B, ROW) on by its event (B), and write the mix of the next.
 
-    Into `seen` (B, F + M) go the features and the themes' weights in the bar come to, of the `plan`
-    (B, bars, M), whose last bar goes on. Returns whether any take goes on.
+    Into `mix` (B, M) go the themes' weights in the bar come to, of the `plan` (B, bars, M), whose last
+    bar goes on. Returns whether any take goes on.
     """
     alive = False
     for b in range(len(table)):
         row = table[b]
-        observe(row, events[b], seen[b])
+        advance_one(row, events[b])
         bar = (row[TICK] - row[BAR_ORIGIN]) // row[BAR_LENGTH]
-        seen[b, FEATURES:] = plan[b, min(bar, plan.shape[1] - 1)]
+        mix[b] = plan[b, min(bar, plan.shape[1] - 1)]
         alive = alive or row[PHASE] != _ENDED
     return alive
 
@@ -73,11 +72,11 @@ def go_on(
     struck: Floats,
     logits: Floats,
     events: Ids,
-    seen: Floats,
+    mix: Floats,
     ids: Ids,
     scores: Floats,
 ) -> bool:
-    """Choose the next event of each take, and move on to what the model sees after it.
+    """Choose the next event of each take, and move on to the mix after it.
 
     Row b of the arrays (B, …) is of the take `takes[b]`. `forced` (N, takes) are events that are not
     to be chosen, -1 where they may be. `darts` (BLOCK, takes) are numbers from 0 to 1; the events and
@@ -107,7 +106,7 @@ def go_on(
                 continue
         events[b] = ids[line, take] = event
         scores[line, take] = min(logits[b, event] - norm, np.float32(0))
-    return hear(table, events, plan, seen)
+    return hear(table, events, plan, mix)
 
 
 @compiled

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hocket.config import ModelConfig
 from hocket.errors import CheckpointError
 from hocket.model.convert import Model, engine, parts, to_onnx
-from hocket.model.engine import Stepper
+from hocket.model.engine import Engine
 from hocket.model.sizes import InputSizes
 
 MOST_LOST = 0.005
@@ -34,6 +34,8 @@ class Heard(NamedTuple):
     """(T)"""
     seen: NDArray[np.float32]
     """(T, F + M): what is seen after each event."""
+    recalled: NDArray[np.int64]
+    """(T, 2): what is recalled then."""
     following: NDArray[np.int64]
     """(T): the event after each; negative where it is not judged."""
 
@@ -50,13 +52,13 @@ class Conversion:
     """The same as converted."""
 
 
-def said(model: Stepper, heard: Heard) -> NDArray[np.float32]:
+def said(model: Engine, heard: Heard) -> NDArray[np.float32]:
     """Return the logits (T, V) after each event of a sequence."""
     steps = model.start(1)
     logits = np.empty((len(heard.events), steps.logits.shape[1]), np.float32)
     for t, event in enumerate(heard.events):
         steps.events[:] = event
-        steps.seen[:] = heard.seen[t]
+        steps.seen[:], steps.recalled[:] = heard.seen[t], heard.recalled[t]
         steps.step()
         logits[t] = steps.logits[0]
     return logits

@@ -1,17 +1,17 @@
 """Weights to an ONNX graph of one step, in float32 or with whole numbers of 8 bits; needs no torch.
 
-All inputs of the first LSTM are linear up to its gates, so they are folded: the event becomes a row of
-a table, the rest (sounding pitches, place, themes) rows beside those of the hidden values. Surprising
-decision: in int8 the scale of what flows is fixed, since hidden values lie in -1 to 1 and the inputs in
-0 to 1. So a row says the same alone and in a batch, which a scale found on the fly would not promise.
-Weights keep to -63..63: processors before VNNI add two products in 16 bits, and more would overflow.
+All inputs of the first LSTM are linear up to its gates, so they are folded (`model.folding`).
+Surprising decision: in int8 the scale of what flows is fixed, since hidden values lie in -1 to 1 and
+the inputs in 0 to 1. So a row says the same alone and in a batch, which a scale found on the fly would
+not promise. Weights keep to -63..63: processors before VNNI add two products in 16 bits, and more would
+overflow.
 """
 
 from __future__ import annotations
 
 import itertools
 import mmap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from hocket.config import ModelConfig
 from hocket.errors import CheckpointError
 from hocket.model import mapped
-from hocket.model.engine import AFTER, EVENTS, LOGITS, SEEN, ZERO_POINT, Engine
+from hocket.model.engine import AFTER, EVENTS, LOGITS, RECALLED, SEEN, ZERO_POINT, Engine
+from hocket.model.folding import Array, bias_of, check_shapes, folded
 from hocket.model.sizes import InputSizes
-
-Array = NDArray[np.float32]
 
 WEIGHT_STEPS = 63
 VALUE_STEPS = 127
@@ -56,10 +55,11 @@ def to_onnx(
     """
     try:
         check_shapes(weights, config)
-        table, beside = _folded(weights, config, sizes)
-        if table.shape[0] != sizes.events or beside.shape[0] != sizes.seen:
-            raise ValueError(f"{len(table)} events and {len(beside)} inputs, not {sizes}")
-        return _Graph(config, exact).built(weights, table, beside)
+        tables, beside = folded(weights, config, sizes)
+        rows = [len(table) for table in (*tables, beside)]
+        if rows != [sizes.events, *[sizes.events + 1] * sizes.recalled, sizes.seen]:
+            raise ValueError(f"tables and inputs of {rows} rows, not {sizes}")
+        return _Graph(config, exact).built(weights, tables, beside)
     except (KeyError, ValueError, IndexError) as error:
         raise CheckpointError(f"weights do not fit their config: {error}") from None
 
@@ -78,8 +78,8 @@ class _Graph:
         self._small: list[Any] = []
         self._arrays: dict[str, NDArray[Any]] = {}
 
-    def built(self, weights: Mapping[str, Array], table: Array, beside: Array) -> Model:
-        """Return the graph; `table` (V, 4H) and `beside` (F + M, 4H) are what inputs give the gates."""
+    def built(self, weights: Mapping[str, Array], tables: Sequence[Array], beside: Array) -> Model:
+        """Return the graph; the tables and `beside` (F + M, 4H) are what inputs give the gates."""
         from onnx import TensorProto, helper
 
         config, width = self._config, self._config.width
@@ -88,8 +88,7 @@ class _Graph:
         self._constant("zero", np.array(ZERO_POINT, np.uint8))
         self._constant("gates", np.array([3 * width, width]))
         self._constant("each", np.array([width] * 3))
-        self._arrays["events.table"] = np.ascontiguousarray(table[:, order])
-        row = self._node("Gather", ["events.table", EVENTS], "event")
+        row = self._gathered([table[:, order] for table in tables])
         heard = {True: SEEN, False: f"{SEEN}.whole"}  # what a part hears, if it is exact and if not
         states = []
         chain = [*(f"lstm.{layer}" for layer in range(config.layers)), "output"]
@@ -102,7 +101,7 @@ class _Graph:
                 matrix, bias = np.concatenate((before, beside)), None
             else:
                 matrix = np.concatenate((before, weights[f"lstms.{layer}.weight_ih_l0"].T))
-                bias = _bias(weights, layer)[order]
+                bias = bias_of(weights, layer)[order]
             gates = self._product(joined, matrix[:, order], bias, part, f"{part}.gates")
             if layer == 0:
                 gates = self._node("Add", [gates, row], f"{part}.all_gates")
@@ -125,10 +124,11 @@ class _Graph:
             [
                 value(EVENTS, TensorProto.INT64),
                 value(SEEN, TensorProto.FLOAT, len(beside)),
+                value(RECALLED, TensorProto.INT64, len(tables) - 1),
                 *(value(name, kind, width) for name, kind in states),
             ],
             [
-                value(LOGITS, TensorProto.FLOAT, len(table)),
+                value(LOGITS, TensorProto.FLOAT, len(tables[0])),
                 *(value(AFTER + name, kind, width) for name, kind in states),
             ],
             self._small + _elsewhere(self._arrays, stored),
@@ -140,6 +140,21 @@ class _Graph:
             ir_version=IR_VERSION,
         )
         return Model(model.SerializeToString(deterministic=True), stored)
+
+    def _gathered(self, tables: Sequence[Array]) -> str:
+        """Add what the event and the recalled events give the gates: a row of each table, together."""
+        self._arrays["events.table"] = np.ascontiguousarray(tables[0])
+        sum_ = self._node("Gather", ["events.table", EVENTS], "event")
+        for number, table in enumerate(tables[1:]):
+            name = f"recalled.{number}"
+            if not table.any():
+                continue
+            self._arrays[f"{name}.table"] = np.ascontiguousarray(table)
+            self._constant(f"{name}.column", np.array(number))
+            which = self._node("Gather", [RECALLED, f"{name}.column"], f"{name}.id", axis=1)
+            row = self._node("Gather", [f"{name}.table", which], name)
+            sum_ = self._node("Add", [sum_, row], f"{name}.sum")
+        return sum_
 
     def _cell(self, gates: str, layer: int, hidden: str) -> None:
         """Add an LSTM cell; its gates are enter, forget, leave (one sigmoid) and candidate."""
@@ -212,84 +227,7 @@ def _elsewhere(arrays: Mapping[str, NDArray[Any]], stored: bytes) -> list[Any]:
     return tensors
 
 
-def _folded(
-    weights: Mapping[str, Array], config: ModelConfig, sizes: InputSizes
-) -> tuple[Array, Array]:
-    """Return what each event gives the first gates, (V, 4H), and each other input, (F + M, 4H)."""
-    into_gates = weights["lstms.0.weight_ih_l0"].T.astype(np.float32)  # (inputs, 4H)
-    used = 0
-
-    def through(values: Array) -> Array:
-        nonlocal used
-        used += values.shape[1]
-        return np.asarray(values @ into_gates[used - values.shape[1] : used], np.float32)
-
-    def unseen(count: int) -> Array:
-        return np.zeros((count, into_gates.shape[1]), np.float32)
-
-    table = through(weights["event.weight"]) + _bias(weights, 0)
-    pitches, places, themes = sizes.pitches, sizes.places, sizes.themes
-    beside = [
-        through(weights["sounding.weight"].T) if config.sounding else unseen(pitches),
-        *(
-            through(weights[f"place.{i}.weight"]) if config.place else unseen(count)
-            for i, count in enumerate(places)
-        ),
-        through(weights["theme.weight"].T) if config.theme else unseen(themes),
-    ]
-    return table, np.concatenate(beside)
-
-
-def _bias(weights: Mapping[str, Array], layer: int) -> Array:
-    total: Array = weights[f"lstms.{layer}.bias_ih_l0"] + weights[f"lstms.{layer}.bias_hh_l0"]
-    return total
-
-
 def _gates_apart(width: int) -> NDArray[np.int64]:
     """Return the order enter, forget, leave, candidate of columns that stand as torch has them."""
     enter, forget, candidate, leave = np.arange(4 * width).reshape(4, width)
     return np.concatenate((enter, forget, leave, candidate))
-
-
-def check_shapes(weights: Mapping[str, Array], config: ModelConfig) -> None:
-    """Raise `ValueError` where an array is missing, left over or of another shape than it should be.
-
-    A size that no setting says has a name, and must be the same wherever the name stands.
-    """
-    width, gates = config.width, 4 * config.width
-    expected: dict[str, tuple[int | str, ...]] = {
-        "event.weight": ("events", config.embedding),
-        "output.weight": ("events", width),
-        "output.bias": ("events",),
-    }
-    if config.sounding:
-        expected["sounding.weight"] = ("sounding", "pitches")
-    if config.place:
-        expected |= {f"place.{i}.weight": (f"choices {i}", "place") for i in range(3)}
-    if config.theme:
-        expected["theme.weight"] = ("theme", "themes")
-    for layer in range(config.layers):
-        expected[f"lstms.{layer}.weight_ih_l0"] = (gates, width if layer else "inputs")
-        expected[f"lstms.{layer}.weight_hh_l0"] = (gates, width)
-        expected[f"lstms.{layer}.bias_ih_l0"] = expected[f"lstms.{layer}.bias_hh_l0"] = (gates,)
-    if odd := sorted(expected.keys() ^ weights.keys()):
-        raise ValueError(f"{odd[0]} is {'missing' if odd[0] in expected else 'left over'}")
-    sizes: dict[int | str, int] = {}
-    for name, wanted in expected.items():
-        if weights[name].dtype != np.float32:
-            raise ValueError(f"{name} is of {weights[name].dtype}, not float32")
-        shape = weights[name].shape
-        fits = len(shape) == len(wanted) and all(
-            size == (want if isinstance(want, int) else sizes.setdefault(want, size))
-            for want, size in zip(wanted, shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(f"{name} has the shape {shape}")
-    parts = (
-        config.sounding * ("sounding",),
-        config.place * ("place",) * 3,
-        config.theme * ("theme",),
-    )
-    inputs = config.embedding + sum(sizes[name] for names in parts for name in names)
-    if sizes["inputs"] != inputs:
-        raise ValueError(f"{sizes['inputs']} inputs stored, {inputs} expected")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from hocket.processor import cores
 
 Array = NDArray[np.float32]
 
-EVENTS, SEEN, LOGITS = "events", "seen", "logits"
+EVENTS, SEEN, RECALLED, LOGITS = "events", "seen", "recalled", "logits"
 AFTER = "after."
 """In front of the name of a state: the same state after the step."""
 
@@ -35,38 +35,8 @@ _WORTH_A_THREAD = 1.25
 """A second thread must make steps so much faster: it takes a core from whatever else runs."""
 
 
-class Steps(Protocol):
-    """A batch of sequences that is stepped on, event by event."""
-
-    events: NDArray[np.int64]
-    """(B): to be written, the last event of each sequence."""
-    seen: Array
-    """(B, F + M): to be written, the features of the place it leads to, then the weights of the
-    themes for the next event."""
-    logits: Array
-    """(B, V): to be read after a step."""
-
-    @property
-    def state(self) -> Mapping[str, NDArray[Any]]:
-        """What the model remembers of each sequence, arrays (B, …) by name: a copy."""
-
-    @state.setter
-    def state(self, values: Mapping[str, NDArray[Any]]) -> None:
-        """Give it back what it remembered."""
-
-    def step(self) -> None:
-        """Take the events in, and write the logits of what may come next."""
-
-
-class Stepper(Protocol):
-    """What the sampler asks of a model; a fake one can be scripted in tests."""
-
-    def start(self, batch: int) -> Steps:
-        """Return `batch` sequences before their first event."""
-
-
 class Engine:
-    """A `Stepper` over an ONNX model written by `model.convert`; stepping changes nothing in it."""
+    """An ONNX model written by `model.convert`, in a session; stepping changes nothing in it."""
 
     def __init__(
         self, graph: bytes, arrays: Mapping[str, NDArray[Any]], threads: int | None = None
@@ -83,14 +53,17 @@ class Engine:
         inputs = {i.name: (i.type, tuple(i.shape)) for i in self._session(1).get_inputs()}
         outputs = {o.name: (o.type, tuple(o.shape)) for o in self._session(1).get_outputs()}
         seen, logits = inputs.get(SEEN, ("", ())), outputs.pop(LOGITS, ("", ()))
-        states = {name: value for name, value in inputs.items() if name not in (EVENTS, SEEN)}
-        rows = [seen, logits, *states.values()]
+        recalled = inputs.get(RECALLED, ("", ()))
+        given = (EVENTS, SEEN, RECALLED)
+        states = {name: value for name, value in inputs.items() if name not in given}
+        rows = [seen, recalled, logits, *states.values()]
         if (
             inputs.get(EVENTS) != ("tensor(int64)", ("batch",))
             or outputs != {AFTER + name: value for name, value in states.items()}
             or any(len(shape) != 2 or shape[0] != "batch" for _, shape in rows)
             or not all(isinstance(shape[1], int) and shape[1] <= MOST_COLUMNS for _, shape in rows)
-            or {seen[0], logits[0]} != {"tensor(float)"}
+            or (seen[0], recalled[0], logits[0])
+            != ("tensor(float)", "tensor(int64)", "tensor(float)")
             or not {kind for kind, _ in states.values()} <= {"tensor(float)", "tensor(uint8)"}
         ):
             raise CheckpointError("an ONNX file, but no model of hocket's; learn again")
@@ -99,6 +72,8 @@ class Engine:
         """V, the number of events that the model knows."""
         self.sees: int = seen[1][1]
         """F + M, the numbers it sees beside the event."""
+        self.recalls: int = recalled[1][1]
+        """How many recalled events it is told."""
 
     def start(self, batch: int) -> BoundSteps:
         """Return `batch` sequences before their first event, in their zero state."""
@@ -153,11 +128,17 @@ class Engine:
 
 
 class BoundSteps:
-    """`Steps` of an `Engine`, over arrays that its session reads from and writes to."""
+    """A batch that an `Engine` steps on, over arrays that its session reads from and writes to.
+
+    To be written before a step: `events` (B), the last of each sequence; `seen` (B, F + M), the
+    features of the place it leads to, then the weights of the themes for the next event; `recalled`
+    (B, 2). To be read after it: `logits` (B, V).
+    """
 
     def __init__(self, session: Any, arrays: dict[str, NDArray[Any]], logits: Array) -> None:
         self.events: NDArray[np.int64] = arrays.pop(EVENTS)
         self.seen: Array = arrays.pop(SEEN)
+        self.recalled: NDArray[np.int64] = arrays.pop(RECALLED)
         self.logits = logits
         self._states = (arrays, {name: np.zeros_like(array) for name, array in arrays.items()})
         for name, array in arrays.items():
@@ -189,7 +170,12 @@ class BoundSteps:
         self, session: Any, before: dict[str, NDArray[Any]], after: dict[str, NDArray[Any]]
     ) -> Any:
         binding = session.io_binding()
-        given: dict[str, NDArray[Any]] = {EVENTS: self.events, SEEN: self.seen, **before}
+        given: dict[str, NDArray[Any]] = {
+            EVENTS: self.events,
+            SEEN: self.seen,
+            RECALLED: self.recalled,
+            **before,
+        }
         for name, array in given.items():
             binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         for name, array in after.items():

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 MOST_HEADER_BYTES = 1 << 20
 _TYPES: dict[str, type[np.generic]] = {
     "F32": np.float32,
+    "F16": np.float16,
     "I8": np.int8,
     "U8": np.uint8,
     "U16": np.uint16,

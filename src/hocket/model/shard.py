@@ -30,6 +30,7 @@ class Rows(NamedTuple):
     targets: NDArray[np.int64]
     sounding: NDArray[np.bool_]
     place: NDArray[np.int64]
+    recalled: NDArray[np.int64]
     mix: NDArray[np.float32]
 
 
@@ -38,7 +39,7 @@ class Shard:
 
     def __init__(self, network: Network, kind: torch.dtype) -> None:
         self._network, self._kind = network, kind
-        self._parameters = list(network.parameters())
+        self._parameters = [p for p in network.parameters() if p.requires_grad]
         self._memories = [Workspace() for _ in range(network.config.layers + 1)]
 
     def learn(
@@ -53,22 +54,18 @@ class Shard:
         unseen = None
         if config.hidden:
             unseen = hidden_events(tuple(events.shape), config.hidden, chance, HIDDEN_EVENTS)
-        place, mix = _times_first(rows.place), _times_first(rows.mix)
-        sounding = _times_first(rows.sounding).float()
-        hidden = network.inputs(events, sounding, place, mix, unseen).to(self._kind)
+        place, recalled = _times_first(rows.place), _times_first(rows.recalled)
+        sounding, mix = _times_first(rows.sounding).float(), _times_first(rows.mix)
+        hidden = network.inputs(events, sounding, place, recalled, mix, unseen).to(self._kind)
         after: LstmState = []
-        for layer, (module, (hidden_before, cell_before)) in enumerate(
-            zip(network.lstms, state, strict=True)
-        ):
+        for layer, (hidden_before, cell_before) in enumerate(state):
             before, memory = (hidden_before[0], cell_before[0]), self._memories[layer]
-            hidden, (last_hidden, last_cell) = lstm(
-                hidden, before, tuple(module.parameters()), memory
-            )
+            hidden, (last_hidden, last_cell) = lstm(hidden, before, network.layer(layer), memory)
             hidden = dropout(hidden, config.dropout, chance, layer + 1, memory)
             after.append((last_hidden[None], last_cell[None]))
         loss = surprise(
             hidden.flatten(0, 1),
-            (network.output.weight, network.output.bias),
+            network.head(),
             np.ascontiguousarray(rows.targets.T).ravel(),
             scale,
             self._memories[-1],

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 
 class InputSizes(NamedTuple):
-    """How many events, pitches and themes there are, and how many values each part of the place."""
+    """How many events, pitches, memories and themes there are, and values of each part of the place."""
 
     events: int
     pitches: int
     places: tuple[int, ...]
+    recalled: int
     themes: int
 
     @property

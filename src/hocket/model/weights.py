@@ -22,7 +22,8 @@ from hocket.config import ModelConfig, from_dict, to_dict
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model import mapped
 from hocket.model.checking import Conversion
-from hocket.model.convert import ARRAYS_FILE, GRAPH_FILE, Model, check_shapes
+from hocket.model.convert import ARRAYS_FILE, GRAPH_FILE, Model
+from hocket.model.folding import check_shapes
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "weights.toml"
@@ -58,19 +59,33 @@ class Weights:
     """Sixteen hex digits of the file's sha256."""
 
 
-def fingerprint(arrays: Mapping[str, NDArray[np.float32]]) -> str:
+def fingerprint(
+    arrays: Mapping[str, NDArray[np.float32]], kind: type[np.floating[Any]] = np.float32
+) -> str:
     """Return sixteen hex digits of the sha256 of the arrays as they are saved."""
-    return hashlib.sha256(mapped.saved(arrays)).hexdigest()[:16]
+    return hashlib.sha256(_stored(arrays, kind)).hexdigest()[:16]
 
 
-def to_files(weights: Weights) -> dict[str, bytes]:
-    """Return the content of each file by name, the TOML card last."""
+def _stored(arrays: Mapping[str, NDArray[np.float32]], kind: type[np.floating[Any]]) -> bytes:
+    return mapped.saved({name: array.astype(kind) for name, array in arrays.items()})
+
+
+def to_files(weights: Weights, kind: type[np.floating[Any]] = np.float32) -> dict[str, bytes]:
+    """Return the content of each file by name, the TOML card last.
+
+    The arrays are stored as `kind`; in 16 bits they must be whole there already (see `halved`).
+    """
     data = {
-        WEIGHTS_FILE: mapped.saved(weights.arrays),
+        WEIGHTS_FILE: _stored(weights.arrays, kind),
         GRAPH_FILE: weights.engine.graph,
         ARRAYS_FILE: bytes(weights.engine.arrays),
     }
     return data | {CARD_FILE: _card(weights, data)}
+
+
+def halved(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Return the arrays rounded to what 16 bits can hold."""
+    return {name: a.astype(np.float16).astype(np.float32) for name, a in arrays.items()}
 
 
 def _card(weights: Weights, data: Mapping[str, bytes]) -> bytes:
@@ -95,7 +110,10 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
         data = {name: mapped.map_file(folder / name) for name in FILES if name != CARD_FILE}
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in data.items()}
         model = from_dict(ModelConfig, card["model"], str(card_file))
-        arrays = mapped.arrays_in(data[WEIGHTS_FILE])
+        arrays = {
+            name: array.astype(np.float32) if array.dtype == np.float16 else array
+            for name, array in mapped.arrays_in(data[WEIGHTS_FILE]).items()
+        }
         engine_arrays = mapped.arrays_in(data[ARRAYS_FILE])
         how = card["engine"]
         loaded = Weights(
@@ -125,7 +143,9 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
             f"{file}: made with another vocabulary ({loaded.vocab_fingerprint}, now "
             f"{vocab_fingerprint}); learn again with this version"
         )
-    seen = arrays["theme.weight"].shape[-1] if model.theme and "theme.weight" in arrays else None
+    seen = (
+        arrays["theme.weight"].shape[-1] if model.sees_themes and "theme.weight" in arrays else None
+    )
     if seen not in (None, len(loaded.themes)) or not all(isinstance(t, str) for t in loaded.themes):
         raise CheckpointError(f"{card_file}: its themes do not fit the weights; learn again")
     try:

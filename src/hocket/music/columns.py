@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import ScoreError
-from hocket.music.piece import DEFAULT_VELOCITY, Note, Piece
+from hocket.music.piece import Note, Part, Piece
+
+MOST_NUMBERED = 1 << 16
+"""Parts are numbered below this; a file has far fewer."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,16 +37,17 @@ class Columns:
 
     @classmethod
     def of(cls, piece: Piece) -> Columns:
-        """Return the notes of a piece as columns; raises `ScoreError` for absurd numbers."""
-        start, duration, pitch, velocity, part = _turned(piece.notes, len(Note._fields))
-        return cls(start, duration, pitch, velocity, part, replace(piece, notes=()))
+        """Return the notes of a piece as columns; raises `ScoreError` for absurd numbers.
 
-    @classmethod
-    def of_one_part(cls, piece: Piece) -> Columns:
-        """Return only start, duration and pitch of the notes; one part plays all alike."""
-        start, duration, pitch = _turned([note[:3] for note in piece.notes], 3)
-        same = np.full(len(start), DEFAULT_VELOCITY)
-        return cls(start, duration, pitch, same, np.zeros_like(start), replace(piece, notes=()))
+        Parts that the piece does not name are there all the same.
+        """
+        start, duration, pitch, velocity, part = _turned(piece.notes, len(Note._fields))
+        if not 0 <= part.min(initial=0) <= part.max(initial=0) < MOST_NUMBERED:
+            odd = int(part[np.argmax((part < 0) | (part >= MOST_NUMBERED))])
+            raise ScoreError(f"a note is in part {odd}; number parts from 0 to {MOST_NUMBERED - 1}")
+        missing = int(part.max(initial=0)) + 1 - len(piece.parts)
+        frame = replace(piece, notes=(), parts=piece.parts + (Part(),) * missing)
+        return cls(start, duration, pitch, velocity, part, frame)
 
     def __len__(self) -> int:
         return len(self.start)

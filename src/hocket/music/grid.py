@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.compiled import compiled
-from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Tempo
+from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Pedal, Tempo
 
 BINARY_STEP = 3  # ticks: 1/8 of a quarter, a thirty-second note
 TERNARY_STEP = 2  # ticks: 1/12 of a quarter, a thirty-second of a triplet
 SHORTEST = TERNARY_STEP  # ticks: what a note that would vanish is given
 
-_Change = TypeVar("_Change", Meter, Tempo, Key)
+_Change = TypeVar("_Change", Meter, Tempo, Key, Pedal)
 
 # An onset counts as off the grid beyond 1/4 tick, which is 5 ms at 120 bpm.
 _TOLERANCE_DIVISOR = 4
@@ -69,7 +69,7 @@ def snap_durations(ticks: NDArray[np.integer], source_ticks_per_quarter: int) ->
 
 
 def snap_changes(changes: Sequence[_Change]) -> list[_Change]:
-    """Return changes of metre, tempo or key with their ticks snapped as by `snap`."""
+    """Return changes of metre, tempo, key or pedal with their ticks snapped as by `snap`."""
     ticks = snap(np.array([change.tick for change in changes], np.int64), TICKS_PER_QUARTER)
     return [c._replace(tick=int(t)) for c, t in zip(changes, ticks, strict=True)]
 

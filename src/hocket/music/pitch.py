@@ -22,6 +22,10 @@ SCALES: tuple[int, ...] = tuple(
 )
 """The twelve diatonic scales by the tonic of the major: bit `c` is set if pitch class `c` is in."""
 
+COMMON_KEY = Key(0, 0)
+"""Models hear and write all music on the white keys, C major or A minor: one key to learn, not
+twelve."""
+
 # How well each degree above the tonic fits a key: Temperley, "What's key for key? The Krumhansl-
 # Schmuckler key-finding algorithm reconsidered", Music Perception 17 (1999). On 524 scores they hit
 # the written key signature in 91 %, the listeners' ratings of Krumhansl and Kessler (1982) in 79 %.
@@ -132,7 +136,11 @@ def estimate_key(notes: Iterable[Note]) -> Key:
     1990, chapter 4): the ticks each pitch class sounds against the profile of each of 24 keys.
     On ties fewer accidentals win, then sharps, then major; so silence is in C major.
     """
-    ticks = pitch_class_ticks(notes)
+    return key_of(pitch_class_ticks(notes))
+
+
+def key_of(ticks: tuple[int, ...]) -> Key:
+    """Return the likeliest key of pitch classes that sound for so many ticks (12)."""
     scored = []
     for minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE)):
         for centre in range(12):

@@ -41,7 +41,10 @@ def read_abc(text: str, name: str) -> tuple[Piece, tuple[str, ...]]:
     title, voices = _read_lines(text, name, remarks)
     if not any(bar.sounds for voice in voices for bar in voice.bars):
         raise ScoreError(f"{name}: no notes in the tune; write music below the K: line")
-    return _perform(title, voices, remarks), tuple(remarks)
+    piece = _perform(title, voices, remarks)
+    if not piece.notes:
+        raise ScoreError(f"{name}: all bars are endings that are never played; add a first one")
+    return piece, tuple(remarks)
 
 
 def _read_lines(text: str, name: str, remarks: dict[str, None]) -> tuple[str, list[Voice]]:

@@ -1,8 +1,8 @@
 """Pieces to ids and back: vocabulary, grammar and events."""
 
-from hocket.tokens.automaton import FEATURES, PLACE_SIZES
 from hocket.tokens.events import decode, encode, simplify, text, waiting, waits
-from hocket.tokens.grammar import Features, Grammar, NoteGrammar, State
+from hocket.tokens.grammar import Grammar, NoteGrammar, State
+from hocket.tokens.sight import FEATURES, PLACE_SIZES, Features
 from hocket.tokens.vocab import VOCAB, Vocab
 
 GRAMMAR = NoteGrammar()

@@ -1,14 +1,17 @@
 """Piece to ids and back, and what survives of a piece on that way.
 
-`simplify` keeps: onset, duration and pitch of the notes, and the metre. It says one part, velocity 80,
-120 bpm, no key signature and no title; later families bring those back. It changes:
+`simplify` keeps: onset, duration, pitch and part of the notes, their velocity in twelve steps, metre
+and sustain pedal. It says parts without names, 120 bpm, no key signature and no title. It changes:
 
+- parts without a note go, and of more than four the nearest become one (`music.parts`);
+- a velocity becomes that of its step; where all are of one step, nothing is marked and all are 80;
 - a pitch outside the piano's 88 keys moves by octaves to the nearest one inside;
-- of notes on one pitch at one onset the longest stays; a note ends where its pitch is struck again;
+- of notes of one part on one pitch at one onset the longest stays, as loud as the loudest; a note ends
+  where its pitch is struck again in its part;
 - where more than `MAX_POLYPHONY` notes would sound, the oldest sounding ones end there; of more than
   that struck at once, the inner ones are left out;
 - a time signature without an event of its own becomes one with the same bar length, else 4/4; a
-  signature at or after the last note's end goes.
+  signature at or after the last note's end goes, and so does a press of the pedal.
 """
 
 from __future__ import annotations
@@ -17,10 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import TokenError
-from hocket.music import Meter, Note, Piece
+from hocket.music import DEFAULT_VELOCITY, Meter, Note, Part, Pedal, Piece
 from hocket.music.columns import Columns
+from hocket.music.parts import MOST_PARTS
 from hocket.tokens.encoding import encoded, simplified
-from hocket.tokens.vocab import BAR_TICKS, LONGEST_STEP, METERS, PITCHES, VOCAB
+from hocket.tokens.vocab import (
+    BAR_TICKS,
+    LONGEST_STEP,
+    LOUDNESSES,
+    METERS,
+    PITCHES,
+    VOCAB,
+)
 
 __all__ = ["decode", "encode", "simplify", "text", "waiting", "waits"]
 
@@ -28,18 +39,19 @@ _OFF = VOCAB.families["NOTE_OFF"]
 _ON = VOCAB.families["NOTE_ON"]
 _DUR = VOCAB.families["DUR"]
 _METER = VOCAB.families["METER"]
+_PART, _VEL, _PEDAL = (VOCAB.families[family] for family in ("PART", "VEL", "PEDAL"))
 _START = VOCAB.id("START")
 _END = VOCAB.id("END")
 
 
 def simplify(piece: Piece) -> Piece:
     """Return what the grammar can say of a piece; doing it twice changes nothing more."""
-    return simplified(Columns.of_one_part(piece)).piece()
+    return simplified(Columns.of(piece)).piece()
 
 
 def encode(piece: Piece) -> NDArray[np.uint16]:
     """Return the ids (N) that say `simplify(piece)`, from START to END."""
-    return encoded(simplified(Columns.of_one_part(piece)))
+    return encoded(simplified(Columns.of(piece)))
 
 
 def waiting(ticks: int) -> list[int]:
@@ -62,30 +74,46 @@ def decode(ids: NDArray[np.integer]) -> Piece:
     """
     notes: list[Note] = []
     meters: list[Meter] = []
-    sounding: dict[int, int] = {}
-    now = 0
+    pedals: list[Pedal] = []
+    sounding: dict[tuple[int, int], tuple[int, int]] = {}
+    loudness = [DEFAULT_VELOCITY] * MOST_PARTS
+    now = part = 0
     for position, event in enumerate(int(i) for i in ids):
         if event in _DUR:
-            now += event - _DUR.start + 1
+            now, part = now + event - _DUR.start + 1, 0
         elif event in _ON or event in _OFF:
             pitch = PITCHES[event - (_ON if event in _ON else _OFF).start]
-            onset = sounding.pop(pitch, None)
-            if onset == now or (onset is None and event in _OFF):
+            onset, velocity = sounding.pop((part, pitch), (-1, 0))
+            if onset == now or (onset < 0 and event in _OFF):
                 raise TokenError(f"event {position}, {VOCAB.names[event]}: no note to end there")
-            if onset is not None:
-                notes.append(Note(onset, now - onset, pitch))
+            if onset >= 0:
+                notes.append(Note(onset, now - onset, pitch, velocity, part))
             if event in _ON:
-                sounding[pitch] = now
+                sounding[part, pitch] = now, loudness[part]
+        elif event in _PART:
+            part = event - _PART.start + 1
+        elif event in _VEL:
+            loudness[part] = LOUDNESSES[event - _VEL.start]
         elif event in _METER:
             meters.append(Meter(now, *METERS[event - _METER.start]))
+        elif event in _PEDAL:
+            pedals.append(Pedal(now, event == _PEDAL[1]))
         elif not (event == _START and position == 0) and not (
             event == _END and position == len(ids) - 1
         ):
             raise TokenError(f"event {position}, id {event}, cannot stand there")
     notes.extend(
-        Note(onset, now - onset, pitch) for pitch, onset in sounding.items() if onset < now
+        Note(onset, now - onset, pitch, velocity, part)
+        for (part, pitch), (onset, velocity) in sounding.items()
+        if onset < now
     )
-    return _with_meters(notes, meters)
+    end = max((note.end for note in notes), default=0)
+    return Piece.of(
+        notes,
+        parts=(Part(),) * (max((note.part for note in notes), default=0) + 1),
+        meters=[meter for meter in meters if meter.tick < max(end, 1)],
+        pedals=[pedal for pedal in pedals if pedal.tick < end],
+    )
 
 
 def text(ids: NDArray[np.integer]) -> str:
@@ -111,8 +139,3 @@ def text(ids: NDArray[np.integer]) -> str:
             now += event - _DUR.start + 1
     flush()
     return "\n".join(lines)
-
-
-def _with_meters(notes: list[Note], meters: list[Meter]) -> Piece:
-    end = max((note.end for note in notes), default=0)
-    return Piece.of(notes, meters=[meter for meter in meters if meter.tick < max(end, 1)])

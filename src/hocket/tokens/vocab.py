@@ -13,6 +13,7 @@ from functools import cached_property
 
 from hocket.errors import TokenError
 from hocket.music import Meter
+from hocket.music.parts import MOST_PARTS
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,10 @@ LONGEST_STEP = 48
 """The longest `DUR`, in ticks; a longer gap is a chain of these and one remainder."""
 
 MAX_POLYPHONY = 20
-"""The most notes that may sound at once."""
+"""The most notes that may sound at once: in a simplified piece, and in any part of a sequence."""
+
+LOUDNESSES: tuple[int, ...] = tuple(range(16, 127, 10))
+"""The MIDI velocity that each `VEL` event stands for: twelve steps of 10."""
 
 METERS: tuple[tuple[int, int], ...] = (
     *((n, 2) for n in range(1, 5)),
@@ -87,6 +91,9 @@ VOCAB = Vocab.of(
     NOTE_OFF=tuple(f"NOTE_OFF {pitch}" for pitch in PITCHES),
     NOTE_ON=tuple(f"NOTE_ON {pitch}" for pitch in PITCHES),
     DUR=tuple(f"DUR {ticks}" for ticks in range(1, LONGEST_STEP + 1)),
+    PART=tuple(f"PART {part}" for part in range(1, MOST_PARTS)),
+    VEL=tuple(f"VEL {velocity}" for velocity in LOUDNESSES),
+    PEDAL=("PEDAL UP", "PEDAL DOWN"),
 )
 
 BAR_TICKS: tuple[int, ...] = tuple(Meter(0, n, d).bar_ticks for n, d in METERS)

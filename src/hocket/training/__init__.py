@@ -2,10 +2,11 @@
 
 from hocket.training.checkpoint import Checkpoint, Look, Position
 from hocket.training.devices import choose_device
-from hocket.training.loop import ASKED, Progress, learn, settings_fingerprint
+from hocket.training.loop import ASKED, Base, Progress, learn, settings_fingerprint
 
 __all__ = [
     "ASKED",
+    "Base",
     "Checkpoint",
     "Look",
     "Position",

@@ -22,13 +22,15 @@ from hocket.errors import CheckpointError
 class Look:
     """One look at the held-out bars: losses in nats per event, seconds since the start.
 
-    Without any such bars `held_out` is None.
+    Without any such bars `held_out` is None. `quote` is how many notes of what is learned the network
+    would repeat in a row (`training.quoting`), None where nobody asked.
     """
 
     step: int
     loss: float
     held_out: float | None
     seconds: float
+    quote: float | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Position:
     best_held_out: float | None = None
     losses: tuple[float, ...] = ()
     """Training losses since the last look."""
+    best_quote: float | None = None
     history: tuple[Look, ...] = ()
     stopped: str = ""
     """Why the run ended, empty while it may go on."""

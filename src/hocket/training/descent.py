@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from hocket.config import TrainingConfig
 from hocket.training.workers import Workers
 
 CLIP_NORM = 1.0
+WARMUP_STEPS = 20
 
 
 class Descent:
@@ -74,3 +76,9 @@ def _dealt(parameters: Sequence[nn.Parameter], count: int) -> list[list[nn.Param
     for parameter in sorted(parameters, key=torch.numel, reverse=True):
         min(parts, key=lambda part: sum(p.numel() for p in part)).append(parameter)
     return [part for part in parts if part]
+
+
+def learning_rate(step: int, peak: float, steps: int) -> float:
+    """Return the rate of a step: linear warm-up, then a half cosine down to a fiftieth of the peak."""
+    warm = min((step + 1) / WARMUP_STEPS, 1.0)
+    return peak * warm * (0.51 + 0.49 * math.cos(math.pi * min(step / steps, 1.0)))

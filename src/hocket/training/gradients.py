@@ -42,7 +42,7 @@ class OnProcessor:
         count = min(config.training.shards, rows)
         self._rows = [slice(rows * k // count, rows * (k + 1) // count) for k in range(count)]
         self._shards = [Shard(network, kind) for _ in self._rows]
-        self._parameters = list(network.parameters())
+        self._parameters = [p for p in network.parameters() if p.requires_grad]
 
     def learn(self, batch: Batch, state: LstmState, step: int) -> tuple[float, LstmState]:
         """Return the mean nats per event and the state after the batch."""
@@ -55,6 +55,7 @@ class OnProcessor:
                 batch.targets[here],
                 batch.features.sounding[here],
                 batch.features.place[here],
+                batch.features.recalled[here],
                 batch.mix[here],
             )
             before = [(hidden[:, here], cell[:, here]) for hidden, cell in state]

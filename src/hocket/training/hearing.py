@@ -24,13 +24,14 @@ def said(
     network.eval()
     ends = np.cumsum((sizes.pitches, *sizes.places))
     logits = []
-    for events, seen, _ in heard:
+    for events, seen, recalled, _ in heard:
         sounding, *places, mix = np.split(seen, ends, axis=1)
         with torch.no_grad():
             rows, _ = network(
                 torch.from_numpy(events)[None],
                 torch.from_numpy(sounding)[None],
                 torch.from_numpy(np.stack([p.argmax(1) for p in places], axis=1))[None],
+                torch.from_numpy(recalled)[None],
                 torch.from_numpy(mix)[None],
                 network.start(1),
             )

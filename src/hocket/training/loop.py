@@ -11,30 +11,42 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hocket.config import RunConfig, dumps
-from hocket.corpus import Batch, Corpus, held_out_batch, input_sizes, training_batch
-from hocket.corpus.batches import IGNORED
+from hocket.corpus import (
+    Batch,
+    Corpus,
+    held_out_batches,
+    input_sizes,
+    native_batches,
+    training_batch,
+)
+from hocket.corpus.batches import without_memory
 from hocket.model.network import LstmState, Network
 from hocket.training.checkpoint import Checkpoint, Look, Position
-from hocket.training.descent import Descent
+from hocket.training.descent import Descent, learning_rate
 from hocket.training.devices import choose_device, choose_precision
 from hocket.training.gradients import Gradients, OnGpu, OnProcessor
 from hocket.training.losses import held_out_loss
+from hocket.training.quoting import expected_quote
 from hocket.training.workers import Workers, one_core_each
 
 ENDED = "the held-out loss stopped falling"
+QUOTING = "it began to quote"
 OUT_OF_STEPS = "all steps were taken"
 OUT_OF_TIME = "the time budget was used up"
 ASKED = "it was stopped"
 
-WARMUP_STEPS = 20
+MOST_QUOTED = 1500
+"""Learned events on which quoting is judged."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,14 @@ class Progress:
     seconds_left: float
 
 
-def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
+class Base(NamedTuple):
+    """Weights that learning starts from, and their fingerprint."""
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    fingerprint: str
+
+
+def settings_fingerprint(config: RunConfig, corpus: Corpus, base: Base | None = None) -> str:
     """Return what a checkpoint must agree on to be resumed: all but the time budget and takes."""
     precision = str(choose_precision(config.training)).removeprefix("torch.")
     training = replace(config.training, minutes=0.0, precision=precision)
@@ -59,7 +78,7 @@ def settings_fingerprint(config: RunConfig, corpus: Corpus) -> str:
     digest = hashlib.sha256(dumps(parts).encode())
     for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out, corpus.home):
         digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(corpus.fingerprint.encode())
+    digest.update((corpus.fingerprint + (base.fingerprint if base else "")).encode())
     return digest.hexdigest()[:16]
 
 
@@ -68,6 +87,7 @@ def learn(
     corpus: Corpus,
     config: RunConfig,
     *,
+    base: Base | None = None,
     resume: Checkpoint | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
@@ -75,24 +95,29 @@ def learn(
 ) -> Checkpoint:
     """Learn until the held-out loss stops falling, and return the last checkpoint.
 
-    The time budget counts from this call; a resumed run gets a new one.
-    `should_stop` is asked after every step. `on_checkpoint` gets a checkpoint at every look at the
-    held-out bars and where the run stops: a run resumed from it ends as one that never stopped. The
-    network's best weights are the `best` of the checkpoint returned; they are the last where no bars
-    are held out. Raises `ConfigError` if the device asked for is not there.
+    With a `base` it starts from these weights, and stops where it begins to quote; if the config says a
+    rank, they stay as they are, and the weights of the checkpoint are the changes to them. The time
+    budget counts from this call; a resumed run gets a new one. `should_stop` is asked after every step.
+    `on_checkpoint` gets a checkpoint at every look at the held-out bars and where the run stops: a run
+    resumed from it ends as one that never stopped. The network's best weights are the `best` of the
+    checkpoint returned; they are the last where no bars are held out. Raises `ConfigError` if the
+    device asked for is not there.
     """
-    run = _Run(corpus, config, resume)
-    held_out = held_out_batch(corpus)
-    judged = bool((held_out.targets != IGNORED).any())
+    run = _Run(corpus, config, base, resume)
+    held_out = held_out_batches(corpus, config.training.judged)
+    if base is not None:  # memory knows a bar that returns; what the weights know is to be judged
+        held_out = [without_memory(batch) for batch in held_out]
+    judges_quotes = base is not None and config.training.quote is not None
+    learned = native_batches(corpus, MOST_QUOTED) if judges_quotes else []
     events = config.training.batch * config.training.window
     first_step, began = run.position.step, time.monotonic()
     seconds_before = run.position.seconds
 
     def look() -> None:
-        run.look(
-            run.evaluate(held_out) if judged else None, seconds_before + time.monotonic() - began
-        )
+        run.look(held_out, learned, seconds_before, began)
 
+    if base is not None and not run.position.history:
+        look()  # what the base model knows already has to be beaten
     while not run.position.stopped:
         run.step()
         position = run.position
@@ -129,14 +154,23 @@ def learn(
 class _Run:
     """The mutable middle of `learn`: network, optimizer, carried state and position."""
 
-    def __init__(self, corpus: Corpus, config: RunConfig, resume: Checkpoint | None) -> None:
+    def __init__(
+        self, corpus: Corpus, config: RunConfig, base: Base | None, resume: Checkpoint | None
+    ) -> None:
         self.corpus, self.config = corpus, config
-        self.settings = settings_fingerprint(config, corpus)
+        self.settings = settings_fingerprint(config, corpus, base)
         self.device = choose_device(config.training.device)
         torch.manual_seed(config.rng)
         sizes = input_sizes(corpus.theme_count)
-        self.network = Network(config.model, sizes).to(self.device)
-        self.parameters = dict(self.network.named_parameters())
+        self.network = Network(config.model, sizes)
+        if base is not None:
+            arrays = {name: torch.from_numpy(array.copy()) for name, array in base.arrays.items()}
+            self.network.load_state_dict(arrays)
+            if config.training.rank:
+                self.network.adapted_by(config.training.rank)
+        self.network.to(self.device)
+        named = self.network.named_parameters()
+        self.parameters = {name: p for name, p in named if p.requires_grad}
         on_gpu = self.device.type == "cuda"
         self.workers = Workers(1 if on_gpu else config.training.shards)
         self.descent = Descent(list(self.parameters.values()), config.training, self.workers)
@@ -147,6 +181,7 @@ class _Run:
         )
         self.carry: LstmState = self.network.start(config.training.batch)
         self.position = Position()
+        self.batch: Batch | None = None
         self.best = self._weights()
         if resume is not None:
             self._restore(resume)
@@ -154,24 +189,30 @@ class _Run:
     def step(self) -> None:
         """Take one optimizer step on the next batch."""
         training, step = self.config.training, self.position.step
-        batch = training_batch(self.corpus, training, self.config.rng, step)
+        batch = training_batch(self.corpus, training, self.config.rng, step, self.batch)
+        self.batch = batch
         if batch.fresh:
             self.carry = self.network.start(training.batch)
         loss, self.carry = self.gradients.learn(batch, self.carry, step)
-        rate = _learning_rate(step, training.learning_rate, training.max_steps)
+        rate = learning_rate(step, training.learning_rate, training.max_steps)
         self.descent.step(rate)
         self.position = replace(self.position, step=step + 1, losses=(*self.position.losses, loss))
 
-    def evaluate(self, batch: Batch) -> float:
-        """Return the loss on the held-out bars, the mean over themes, each counting alike."""
-        return held_out_loss(self.network, batch, self.workers)
+    def look(
+        self, judging: Sequence[Batch], learned: Sequence[Batch], before: float, began: float
+    ) -> None:
+        """Note the losses, and keep the weights if they are the best so far, or none are judged.
 
-    def look(self, held_out: float | None, seconds: float) -> None:
-        """Note the losses, and keep the weights if they are the best so far, or none are judged."""
+        Weights that quote more than the config allows are never the best.
+        """
         position = self.position
+        held_out = held_out_loss(self.network, judging, self.workers) if judging else None
+        quote = expected_quote(self.network, learned, self.workers) if learned else None
         mean = float(np.mean(position.losses)) if position.losses else math.nan
+        seconds = before + time.monotonic() - began
         best = position.best_held_out
         better = held_out is None or best is None or math.isnan(best) or held_out < best
+        better &= not self._quotes(quote) or not position.history
         if better:
             self.best = self._weights()
         self.position = replace(
@@ -179,8 +220,9 @@ class _Run:
             seconds=seconds,
             best_step=position.step if better else position.best_step,
             best_held_out=held_out if better else best,
+            best_quote=quote if better else position.best_quote,
             losses=position.losses[-1:],
-            history=(*position.history, Look(position.step, mean, held_out, seconds)),
+            history=(*position.history, Look(position.step, mean, held_out, seconds, quote)),
         )
 
     def end(self, *, last: bool, out_of_time: bool, stop_asked: bool) -> None:
@@ -188,7 +230,9 @@ class _Run:
         training, position = self.config.training, self.position
         looks_since = (position.step - position.best_step) // training.check_every
         reason = ""
-        if looks_since >= training.patience:
+        if position.history and self._quotes(position.history[-1].quote):
+            reason = QUOTING
+        elif looks_since >= training.patience:
             reason = ENDED
         elif last:
             reason = OUT_OF_STEPS
@@ -197,6 +241,14 @@ class _Run:
         elif stop_asked:
             reason = ASKED
         self.position = replace(position, stopped=reason)
+
+    def _quotes(self, quote: float | None) -> bool:
+        """Whether a network quotes so much more than it did before learning."""
+        most, history = self.config.training.quote, self.position.history
+        before = history[0].quote if history else None
+        if quote is None or most is None or before is None:
+            return False
+        return quote > before + most
 
     def checkpoint(self) -> Checkpoint:
         """Return a copy of everything at this step boundary."""
@@ -217,7 +269,7 @@ class _Run:
         return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        self.network.load_state_dict(dict(checkpoint.weights))
+        self.network.load_state_dict(dict(checkpoint.weights), strict=False)
         self.best = dict(checkpoint.best)
         for name, parameter in self.parameters.items():
             if name in checkpoint.first_moment:
@@ -242,10 +294,4 @@ class _Run:
             torch.cuda.set_rng_state(checkpoint.cuda_random, self.device)
 
     def _weights(self) -> dict[str, Tensor]:
-        return {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
-
-
-def _learning_rate(step: int, peak: float, steps: int) -> float:
-    """Linear warm-up, then a half cosine down to a tenth of the peak."""
-    warm = min((step + 1) / WARMUP_STEPS, 1.0)
-    return peak * warm * (0.55 + 0.45 * math.cos(math.pi * min(step / steps, 1.0)))
+        return {name: p.detach().cpu().clone() for name, p in self.parameters.items()}

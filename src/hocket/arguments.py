@@ -1,0 +1,141 @@
+"""The words of the command line: verbs and their options, and nothing that they do."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from hocket import __version__, config
+from hocket.knobs import OF_LEARNING, OF_TRAINING, add_knobs
+
+
+def parser() -> argparse.ArgumentParser:
+    words = argparse.ArgumentParser(
+        prog="hocket",
+        description="Learns two or more musical themes and writes new pieces that fuse them.",
+        epilog="Example: hocket fuse demo:gymnopedie demo:elise -o out/",
+    )
+    words.add_argument("--version", action="version", version=f"hocket {__version__}")
+    verbs = words.add_subparsers(required=True, metavar="VERB", dest="verb")
+    _fuse_parser(verbs)
+    _check_parser(verbs)
+    _tokens_parser(verbs)
+    _prepare_parser(verbs)
+    _learn_parser(verbs)
+    _train_parser(verbs)
+    for verb in verbs.choices.values():
+        verb.add_argument("--debug", action="store_true", help="show the trace of an error")
+    return words
+
+
+def _fuse_parser(verbs: Any) -> None:
+    fuse = verbs.add_parser(
+        "fuse",
+        help="learn themes and write takes that fuse them",
+        description="Learn two or more themes and write takes that fuse them.",
+    )
+    fuse.add_argument(
+        "themes",
+        nargs="*",
+        metavar="FILE",
+        help="MIDI, MusicXML or ABC files, folders of them, .theme files, or demo:NAME",
+    )
+    fuse.add_argument(
+        "--theme",
+        dest="named",
+        action="append",
+        default=[],
+        type=_named,
+        metavar="NAME=FILE",
+        help="a theme with its name; a comma between several files or folders",
+    )
+    fuse.add_argument("-o", "--out", metavar="FOLDER", help="folder for the results")
+    fuse.add_argument(
+        "--from", dest="source", metavar="RUN", help="write more takes of what a run has learned"
+    )
+    fuse.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped")
+    fuse.add_argument(
+        "--overwrite", action="store_true", help="let a new run take the place of an old one"
+    )
+    _add_settings(fuse)
+    add_knobs(fuse)
+
+
+def _learn_parser(verbs: Any) -> None:
+    learn = verbs.add_parser(
+        "learn",
+        help="learn one theme and keep it in a file that fuse takes",
+        description="Learn a theme, of one piece or several, on top of the base model.",
+    )
+    learn.add_argument(
+        "files", nargs="+", metavar="FILE", help="score files, folders of them, or demo:NAME"
+    )
+    learn.add_argument("-o", "--out", metavar="FILE.theme", required=True, help="where to keep it")
+    learn.add_argument("--title", default="", help="what the theme is called")
+    _add_settings(learn)
+    add_knobs(learn, OF_LEARNING)
+
+
+def _train_parser(verbs: Any) -> None:
+    train = verbs.add_parser(
+        "train",
+        help="train a base model on a prepared corpus",
+        description="Train a base model on a corpus; stopped and called again, go on exactly.",
+    )
+    train.add_argument("corpus", metavar="CORPUS", help="what `hocket prepare` made")
+    train.add_argument("-o", "--out", metavar="FOLDER", required=True, help="folder for the model")
+    for flag, use in (("--valid", "judge it"), ("--exclude", "are left out")):
+        train.add_argument(
+            flag, metavar="LIST", help=f"file with names of pieces, one a line, that {use}"
+        )
+    _add_settings(train)
+    add_knobs(train, OF_TRAINING)
+
+
+def _add_settings(verb: Any) -> None:
+    verb.add_argument("--preset", choices=config.PRESETS, help="settings to start from")
+    verb.add_argument("--config", metavar="TOML", help="settings to start from, such as a run.toml")
+
+
+def _check_parser(verbs: Any) -> None:
+    check = verbs.add_parser(
+        "check",
+        help="measure what a piece quotes from themes, how it mixes them and keeps its key",
+        description="Measure a piece beside themes: what it quotes, how it mixes, its key.",
+    )
+    check.add_argument("take", metavar="TAKE", help="the piece to look at")
+    check.add_argument("--against", nargs="+", metavar="FILE", required=True, help="the themes")
+    check.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    check.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+
+
+def _tokens_parser(verbs: Any) -> None:
+    tokens = verbs.add_parser(
+        "tokens",
+        help="print a piece as the events that the network sees",
+        description="Print a piece as events, one instant a line: bar:tick, then its events.",
+    )
+    tokens.add_argument("file", metavar="FILE", help="MIDI, MusicXML or ABC")
+    tokens.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+
+
+def _prepare_parser(verbs: Any) -> None:
+    prepare = verbs.add_parser(
+        "prepare",
+        help="turn folders of score files into a corpus to learn from",
+        description="Turn all score files below folders into a corpus; killed and called again, go on.",
+    )
+    prepare.add_argument("folders", nargs="+", metavar="FOLDER", help="where the score files are")
+    prepare.add_argument("-o", "--out", metavar="CORPUS", required=True, help="folder for it")
+    prepare.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+    prepare.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+    prepare.add_argument("--overwrite", action="store_true", help="let it replace another corpus")
+
+
+def _named(text: str) -> tuple[str, list[str]]:
+    """Return name and files of a theme such as `Bach=folder/,fugue.mid`."""
+    name, equals, files = text.partition("=")
+    if not (name and equals and files):
+        raise argparse.ArgumentTypeError(f"{text!r}: write it as NAME=FILE or NAME=FOLDER")
+    return name, [files] if Path(files).exists() else files.split(",")

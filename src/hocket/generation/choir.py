@@ -1,0 +1,152 @@
+"""Engines to one model that takes are sampled from: each engine hears the take, their logits are mixed.
+
+An engine that knows one theme counts by that theme's weight: the product of experts. One that was
+taught several sees the weights instead. Surprising decision: each engine has a memory of its own, which
+may begin with its theme, so what it recalls is of that theme and of the take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.compiled import compiled
+from hocket.model.engine import Engine
+from hocket.tokens import FEATURES, sight
+from hocket.tokens.memory import Memory, of_rows
+from hocket.tokens.sight import Walkers, observe
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+ROOM = 1024
+"""Events that a memory has room for at first."""
+
+
+class Steps(Protocol):
+    """A batch of sequences that is stepped on, event by event."""
+
+    events: Ids
+    """(B): to be written, the last event of each sequence."""
+    mix: Floats
+    """(B, M): to be written, the weights of the themes for the next event."""
+    logits: Floats
+    """(B, V): to be read after a step."""
+
+    @property
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """What the model remembers of each sequence, arrays (B, …) by name: a copy."""
+
+    @state.setter
+    def state(self, values: Mapping[str, NDArray[Any]]) -> None:
+        """Give it back what it remembered."""
+
+    def step(self) -> None:
+        """Take the events in, and write the logits of what may come next."""
+
+
+class Stepper(Protocol):
+    """What the sampler asks of a model; a fake one can be scripted in tests."""
+
+    def start(self, batch: int) -> Steps:
+        """Return `batch` sequences before their first event."""
+
+
+class Singer(NamedTuple):
+    """An engine, and what its memory begins with."""
+
+    engine: Engine
+    memory: Memory | None = None
+    """Of one sequence; None is empty."""
+
+
+class Choir:
+    """A `Stepper` over singers: one that sees the weights of all themes, or one for each theme."""
+
+    def __init__(self, singers: Sequence[Singer]) -> None:
+        self._singers = singers
+        self.themes = singers[0].engine.sees - FEATURES or len(singers)
+        """M"""
+
+    def start(self, batch: int) -> Voices:
+        """Return `batch` sequences before their first event."""
+        return Voices(self._singers, batch, self.themes)
+
+
+class Voices:
+    """`Steps` of a `Choir`."""
+
+    def __init__(self, singers: Sequence[Singer], batch: int, themes: int) -> None:
+        self.events = np.zeros(batch, np.int64)
+        self.mix = np.zeros((batch, themes), np.float32)
+        self._steps = [singer.engine.start(batch) for singer in singers]
+        self._walkers = [_walkers(singer.memory, batch) for singer in singers]
+        self._passed = max(walkers.memory.at[:, 0].max() for walkers in self._walkers)
+        self._alone = len(singers) == 1
+        self.logits = self._steps[0].logits if self._alone else np.empty_like(self._steps[0].logits)
+
+    def step(self) -> None:
+        """Take the events in, and write the logits of what may come next."""
+        self._passed += 1
+        for number, (steps, walkers) in enumerate(zip(self._steps, self._walkers, strict=True)):
+            if self._passed > walkers.memory.past.shape[2]:
+                walkers = self._walkers[number] = sight.with_room(walkers, self._passed)
+            _hear(walkers, self.events, self.mix, steps.events, steps.seen, steps.recalled)
+            steps.step()
+            if not self._alone:
+                _mix(self.mix[:, number], steps.logits, self.logits, number == 0)
+
+    @property
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """What the singers remember of each sequence, arrays (B, …) by name: a copy."""
+        found: dict[str, NDArray[Any]] = {}
+        for number, (steps, walkers) in enumerate(zip(self._steps, self._walkers, strict=True)):
+            found |= {f"{number}.{name}": array for name, array in steps.state.items()}
+            found[f"{number}.table"] = walkers.table.copy()
+            found |= {f"{number}.{n}": a.copy() for n, a in walkers.memory._asdict().items()}
+        return found
+
+    @state.setter
+    def state(self, values: Mapping[str, NDArray[Any]]) -> None:
+        for number, steps in enumerate(self._steps):
+            own = {
+                name.partition(".")[2]: array
+                for name, array in values.items()
+                if name.partition(".")[0] == str(number)
+            }
+            memory = Memory(own.pop("past"), own.pop("slots"), own.pop("at"))
+            self._walkers[number] = Walkers(own.pop("table"), memory)
+            steps.state = own
+        self._passed = max(int(w.memory.at[:, 0].max(initial=0)) for w in self._walkers)
+
+
+def _walkers(memory: Memory | None, batch: int) -> Walkers:
+    """Return sequences before their first event, which remember what was given them."""
+    if memory is None:
+        return sight.begin(batch, ROOM)
+    table = sight.begin(batch, 0).table
+    return Walkers(table, of_rows(memory, np.zeros(batch, np.int64)))
+
+
+@compiled
+def _hear(
+    walkers: Walkers, events: Ids, mix: Floats, heard: Ids, seen: Floats, recalled: Ids
+) -> None:
+    """Move the walkers on by events (B), and write what an engine takes in: see `BoundSteps`."""
+    for b in range(len(events)):
+        heard[b] = events[b]
+        observe(walkers, b, events[b], seen[b], recalled[b])
+        if seen.shape[1] > FEATURES:
+            seen[b, FEATURES:] = mix[b]
+
+
+@compiled
+def _mix(weight: Floats, logits: Floats, mixed: Floats, first: bool) -> None:
+    """Add logits (B, V) by weight (B) to what is mixed (B, V); the first are written."""
+    for b in range(len(weight)):
+        for v in range(logits.shape[1]):
+            before = np.float32(0) if first else mixed[b, v]
+            mixed[b, v] = before + weight[b] * logits[b, v]

@@ -1,0 +1,41 @@
+"""The changes that a theme makes to the base model's weights, added up in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.errors import CheckpointError
+
+LEFT, RIGHT, BIAS = "left_", "right_", "bias_"
+"""What stands before the name of a weight, in which dots are dashes: W + left right, and b + bias."""
+
+
+def changed(name: str) -> bool:
+    """Whether a theme changes a weight: those of the LSTMs and of the output, each bias once."""
+    return name.startswith(("lstms.", "output.")) and "bias_hh" not in name
+
+
+def merged(
+    weights: Mapping[str, NDArray[np.float32]], changes: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the weights as a theme changes them; raises `CheckpointError` where that does not fit."""
+    result = dict(weights)
+    try:
+        for name in changes:
+            key = name.removeprefix(LEFT).removeprefix(BIAS)
+            if name.startswith(RIGHT):
+                continue
+            part = changes[name].astype(np.float32)
+            if name.startswith(LEFT):
+                part = part @ changes[RIGHT + key].astype(np.float32)
+            weight = result[key.replace("-", ".")]
+            if weight.shape != part.shape:
+                raise ValueError(f"{name} has the shape {part.shape}, not {weight.shape}")
+            result[key.replace("-", ".")] = weight + part
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"the theme's changes do not fit the base model: {error}") from None
+    return result
