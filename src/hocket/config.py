@@ -92,8 +92,8 @@ class TrainingConfig:
         0.5,
     )
     judged: int = knob(6000, "about so many events of pieces with held-out bars judge it", 256)
-    check_every: int = knob(10, "optimizer steps between two looks at the held-out bars", 1)
-    patience: int = knob(4, "looks without a better held-out loss before learning stops", 1)
+    check_every: int = knob(20, "optimizer steps between two looks at the held-out bars", 1)
+    patience: int = knob(3, "looks without a better held-out loss before learning stops", 1)
     max_steps: int = knob(200, "optimizer steps at most; the learning rate falls until then", 1)
     rank: int = knob(
         8,

@@ -36,7 +36,7 @@ from hocket.training import checkpoint as checkpoints
 SECONDS_BETWEEN_SAVES = 10.0
 USUAL_METERS = (Meter(0, 4, 4), Meter(0, 3, 4))
 """A learned theme is also heard barred in these: nobody knows in which metre its takes will stand."""
-MOST_HEARD = 4096
+MOST_HEARD = 2048
 """Events on which a converted model is checked."""
 
 

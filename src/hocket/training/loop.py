@@ -45,7 +45,7 @@ OUT_OF_STEPS = "all steps were taken"
 OUT_OF_TIME = "the time budget was used up"
 ASKED = "it was stopped"
 
-MOST_QUOTED = 1500
+MOST_QUOTED = 600
 """Learned events on which quoting is judged."""
 
 
