@@ -15,7 +15,7 @@ from hocket.base import base_model
 from hocket.cli import main
 from hocket.config import RunConfig
 from hocket.errors import CheckpointError, ConfigError, ScoreError
-from hocket.model.changes import merged
+from hocket.model.changes import merged, weakened
 from hocket.model.theme import MOST_BYTES, load, to_bytes
 from hocket.music import Piece
 from hocket.scores import write
@@ -268,3 +268,17 @@ def test_settings_of_a_network_are_refused_where_the_base_model_is_used(
         hocket.fuse(*theme_files, config=on_base, width=64)
     with pytest.raises(ConfigError, match="--width: the base model"):
         hocket.learn(theme_files[0], out=tmp_path / "a.theme", config=on_base, width=64)
+
+
+def test_half_the_strength_is_half_the_change(base: Path) -> None:
+    weights = base_model(base).arrays
+    random = np.random.default_rng(0)
+    rows, columns = weights["output.weight"].shape
+    changes = {
+        "left_output-weight": random.normal(size=(rows, 2)).astype(np.float32),
+        "right_output-weight": random.normal(size=(2, columns)).astype(np.float32),
+        "bias_output-bias": random.normal(size=rows).astype(np.float32),
+    }
+    whole, half = (merged(weights, weakened(changes, share)) for share in (1.0, 0.5))
+    for name in ("output.weight", "output.bias"):
+        assert np.allclose(half[name], (whole[name] + weights[name]) / 2, atol=1e-5)

@@ -101,6 +101,7 @@ class TrainingConfig:
         0,
         256,
     )
+    strength: float = knob(1.0, "share that is kept of what a theme changed in the weights", 0, 1)
     quote: float | None = knob(
         4.0,
         "learning a theme stops when the network would quote so many notes in a row more of it than "

@@ -17,7 +17,7 @@ from hocket.corpus import Corpus, Kind, build, held_out_batches, input_sizes, na
 from hocket.corpus.augment import KEYS
 from hocket.corpus.batches import LEAST_HEARD
 from hocket.errors import CheckpointError, ConfigError
-from hocket.model.changes import merged
+from hocket.model.changes import merged, weakened
 from hocket.model.checking import Heard, converted
 from hocket.model.theme import MOST_BYTES, ThemeFile
 from hocket.model.theme import to_bytes as theme_bytes
@@ -85,9 +85,10 @@ def learn_theme(
     corpus = corpus_of({letter: theme}, config, reporter, USUAL_METERS)
     own = replace(config, model=base.model)
     checkpoint = learn(corpus, own, folder, reporter, base=base, resume=resume)
+    found = {name.removeprefix("adapter."): t.numpy() for name, t in checkpoint.best.items()}
     changes = {
-        name.removeprefix("adapter."): tensor.numpy().astype(np.float16)
-        for name, tensor in checkpoint.best.items()
+        name: array.astype(np.float16)
+        for name, array in weakened(found, config.training.strength).items()
     }
     arrays = merged(base.arrays, changes)
     sizes, heard = input_sizes(0), _heard(corpus, 0)

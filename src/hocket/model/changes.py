@@ -39,3 +39,17 @@ def merged(
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"the theme's changes do not fit the base model: {error}") from None
     return result
+
+
+def weakened(
+    changes: Mapping[str, NDArray[np.float32]], strength: float
+) -> dict[str, NDArray[np.float32]]:
+    """Return changes of which a share is kept; W + s left right lies between base and theme.
+
+    Such a mean predicts what neither has seen better than what was learned to the end (Wortsman and
+    others, "Robust fine-tuning of zero-shot models", 2022).
+    """
+    return {
+        name: array if name.startswith(RIGHT) else np.asarray(array * np.float32(strength))
+        for name, array in changes.items()
+    }
