@@ -277,7 +277,7 @@ def test_half_the_strength_is_half_the_change(base: Path) -> None:
     changes = {
         "left_output-weight": random.normal(size=(rows, 2)).astype(np.float32),
         "right_output-weight": random.normal(size=(2, columns)).astype(np.float32),
-        "bias_output-bias": random.normal(size=rows).astype(np.float32),
+        "bias_output-bias": random.normal(size=(rows,)).astype(np.float32),
     }
     whole, half = (merged(weights, weakened(changes, share)) for share in (1.0, 0.5))
     for name in ("output.weight", "output.bias"):
