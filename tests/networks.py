@@ -18,7 +18,6 @@ from hocket.model.network import Network
 from hocket.model.sizes import InputSizes
 from hocket.music import Pedal, Piece
 from hocket.tokens import FEATURES, encode, sight
-from hocket.tokens.memory import TAPES
 from hocket.training import hearing
 
 SIZES = input_sizes(2)
@@ -60,9 +59,7 @@ def heard(themes: list[Piece], length: int) -> list[Heard]:
     sequences = []
     for piece in (themes[0], themes[1], in_two_parts(themes[0])):
         ids = encode(piece)[:length].astype(np.int64)
-        seen = np.zeros((length, FEATURES + 2), np.float32)
-        recalled = np.zeros((length, TAPES), np.int64)
-        sight.follow(sight.begin(1, length), ids, seen, recalled)
+        seen, recalled = sight.see(ids, 2)
         made_up = random.random(recalled.shape) < 0.5
         recalled[made_up] = random.integers(SIZES.events, size=made_up.sum())
         seen[:, FEATURES] = random.random(length)

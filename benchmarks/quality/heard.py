@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from hocket.config import ModelConfig
 from hocket.corpus import input_sizes
 from hocket.model.checking import Heard
-from hocket.tokens import FEATURES, VOCAB, automaton, sight
-from hocket.tokens.memory import TAPES, Memory, of_rows, with_room
-from hocket.tokens.sight import Walkers
+from hocket.tokens import FEATURES, VOCAB, sight
+from hocket.tokens.memory import Memory
 from hocket.training import hearing
 
 Arrays = Mapping[str, NDArray[np.float32]]
@@ -24,14 +23,8 @@ _ON = VOCAB.families["NOTE_ON"]
 
 def heard(ids: Ids, memory: Memory | None = None, themes: int = 0) -> Heard:
     """Return a piece (N) as a network hears it that remembers something, or nothing."""
-    seen = np.zeros((len(ids), FEATURES + themes), np.float32)
+    seen, recalled = sight.see(ids, themes, memory)
     seen[:, FEATURES:] = 1
-    recalled = np.zeros((len(ids), TAPES), np.int64)
-    walkers = sight.begin(1, len(ids))
-    if memory is not None:
-        own = of_rows(memory, np.zeros(1, np.int64))
-        walkers = Walkers(automaton.blank(1), with_room(own, int(own.at[0, 0]) + len(ids)))
-    sight.follow(walkers, ids, seen, recalled)
     return Heard(ids, seen, recalled, np.append(ids[1:], -1))
 
 

@@ -24,7 +24,6 @@ from hocket.music.pitch import COMMON_KEY, agreeing
 from hocket.reporter import Silent
 from hocket.sources import firsts, lettered, read_theme
 from hocket.tokens import FEATURES, VOCAB, encode, sight
-from hocket.tokens.memory import TAPES
 from protocol import Contender, Settings, best_of, serve
 
 DEMO = ("demo:gymnopedie", "demo:elise")
@@ -111,9 +110,8 @@ def bare_engine(settings: Settings) -> Contender:
     count = int(settings["steps"])
     names = ("START", "METER 3/4", "NOTE_ON 48", "NOTE_ON 64", "NOTE_ON 67", "DUR 12")
     ids = np.array([VOCAB.id(name) for name in names])
-    seen = np.full((len(ids), FEATURES + len(DEMO)), 0.5, np.float32)
-    recalled = np.zeros((len(ids), TAPES), np.int64)
-    sight.follow(sight.begin(1, len(ids)), ids, seen, recalled)
+    seen, recalled = sight.see(ids, len(DEMO))
+    seen[:, FEATURES:] = 0.5
 
     def work() -> float:
         steps = model.start(takes)

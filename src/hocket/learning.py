@@ -29,7 +29,6 @@ from hocket.scores.files import atomic_write
 from hocket.scores.midi import midi_bytes
 from hocket.sources import Theme
 from hocket.tokens import FEATURES, VOCAB, sight
-from hocket.tokens.memory import TAPES
 from hocket.training import Checkpoint, hearing
 from hocket.training import checkpoint as checkpoints
 
@@ -211,9 +210,7 @@ def _heard(corpus: Corpus, themes: int) -> list[Heard]:
     for batch in batches:
         length = min(batch.inputs.shape[1], max(MOST_HEARD // len(batches), LEAST_HEARD))
         ids = batch.inputs[0, :length]
-        seen = np.zeros((length, FEATURES + themes), np.float32)
-        recalled = np.zeros((length, TAPES), np.int64)
-        sight.follow(sight.begin(1, length), ids, seen, recalled)
+        seen, recalled = sight.see(ids, themes)
         if themes:
             seen[:, FEATURES:] = batch.mix[0, :length]
         heard.append(Heard(ids, seen, recalled, batch.targets[0, :length]))

@@ -1,7 +1,7 @@
 """The compiled loop that fills a batch: events, what comes next, and the features, all rows at once.
 
-Surprising decision: features are not stored. Each piece is walked from its beginning to the window,
-some ten nanoseconds an event, so that a corpus costs two bytes an event on disk and in memory.
+Surprising decision: features are not stored. Each piece is walked from its beginning to the window, a
+sixth of a microsecond an event, so that a corpus costs two bytes an event on disk and in memory.
 """
 
 from __future__ import annotations

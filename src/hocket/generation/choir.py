@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hocket.compiled import compiled
 from hocket.model.engine import Engine
 from hocket.tokens import FEATURES, sight
-from hocket.tokens.memory import Memory, of_rows
+from hocket.tokens.memory import Memory, passed
 from hocket.tokens.sight import Walkers, observe
 
 Floats = NDArray[np.float32]
@@ -83,8 +83,8 @@ class Voices:
         self.events = np.zeros(batch, np.int64)
         self.mix = np.zeros((batch, themes), np.float32)
         self._steps = [singer.engine.start(batch) for singer in singers]
-        self._walkers = [_walkers(singer.memory, batch) for singer in singers]
-        self._passed = max(walkers.memory.at[:, 0].max() for walkers in self._walkers)
+        self._walkers = [sight.begin(batch, ROOM, singer.memory) for singer in singers]
+        self._passed = max(passed(walkers.memory) for walkers in self._walkers)
         self._alone = len(singers) == 1
         self.logits = self._steps[0].logits if self._alone else np.empty_like(self._steps[0].logits)
 
@@ -120,15 +120,7 @@ class Voices:
             memory = Memory(own.pop("past"), own.pop("slots"), own.pop("at"))
             self._walkers[number] = Walkers(own.pop("table"), memory)
             steps.state = own
-        self._passed = max(int(w.memory.at[:, 0].max(initial=0)) for w in self._walkers)
-
-
-def _walkers(memory: Memory | None, batch: int) -> Walkers:
-    """Return sequences before their first event, which remember what was given them."""
-    if memory is None:
-        return sight.begin(batch, ROOM)
-    table = sight.begin(batch, 0).table
-    return Walkers(table, of_rows(memory, np.zeros(batch, np.int64)))
+        self._passed = max(passed(walkers.memory) for walkers in self._walkers)
 
 
 @compiled

@@ -60,6 +60,11 @@ def blank(batch: int, room: int) -> Memory:
     return Memory(past, np.zeros((batch, TAPES, _SLOTS), np.int32), at)
 
 
+def passed(memory: Memory) -> int:
+    """Return how many events the sequence that heard most has heard."""
+    return int(memory.at[:, _HOW_MANY].max(initial=0))
+
+
 def with_room(memory: Memory, length: int) -> Memory:
     """Return a memory with room for so many events in all, itself if it has it."""
     room = memory.past.shape[2]
