@@ -164,6 +164,11 @@ def test_sixteen_themes_at_most(theme_files: list[Path], on_base: RunConfig) -> 
         hocket.fuse(*[theme_files[0]] * 17, config=on_base)
 
 
+def test_more_titles_than_themes_are_refused(theme_files: list[Path], on_base: RunConfig) -> None:
+    with pytest.raises(ConfigError, match="3 titles for 2 themes"):
+        hocket.fuse(*theme_files, titles=["A", "B", "C"], config=on_base)
+
+
 def test_a_folder_without_scores_is_refused(tmp_path: Path, on_base: RunConfig) -> None:
     with pytest.raises(ScoreError, match="no score files"):
         hocket.learn(tmp_path, out=tmp_path / "a.theme", config=on_base)

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from heard import Arrays, Ids, nats, notes_in
+from heard import Arrays, Ids, knobs_of, nats, notes_in
 from hocket import config as settings
 from hocket import learning, training
 from hocket.base import base_of
@@ -130,12 +130,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take each n-th piece only")
     parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE")
     options = parser.parse_args()
-    knobs = {
-        name: json.loads(value) for name, value in (text.split("=", 1) for text in options.set)
-    }
-    config = settings.replaced(
-        RunConfig(), {"base": options.base, **knobs} if options.base else knobs
-    )
+    chosen = {"base": options.base} if options.base else {}
+    config = settings.replaced(RunConfig(), chosen | knobs_of(options.set))
     with options.list.open(encoding="utf-8") as file:
         paths = [entry["path"] for entry in csv.DictReader(file)][:: options.every]
     result: dict[str, Any] = {}

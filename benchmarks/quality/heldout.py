@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from heard import heard, nats, notes_in, surprises
+from heard import TRANSPOSITION, at_home, heard, nats, notes_in, surprises
 from hocket.base import base_of
 from hocket.config import RunConfig
 from hocket.corpus import load_library
@@ -26,7 +25,6 @@ from hocket.model import checking, convert
 from hocket.tokens import VOCAB
 
 EXPRESSION = ("VEL", "PEDAL")
-PITCHED = range(VOCAB.families["NOTE_OFF"].start, VOCAB.families["NOTE_ON"].stop)
 
 
 def main() -> None:
@@ -51,14 +49,13 @@ def main() -> None:
     names = [name for name in library.names if name in set(wanted)]
     for number, name in enumerate(names):
         piece = int(np.flatnonzero(corpus.held_out[corpus.bounds[:-1]])[number])
-        ids = np.asarray(corpus.ids[corpus.bounds[piece] : corpus.bounds[piece + 1]], np.int64)
-        ids = np.where(np.isin(ids, PITCHED), ids + corpus.home[piece], ids)
+        ids = at_home(corpus, piece)
         cost = nats(base.arrays, base.model, ids)
         for family, events in VOCAB.families.items():
             inside = (ids[1:] >= events.start) & (ids[1:] < events.stop)
             families[family] += cost[inside].sum()
         pieces[name] = [float(cost.sum()), notes_in(ids)]
-        total, notes = total + cost.sum() + math.log(12), notes + notes_in(ids)
+        total, notes = total + cost.sum() + TRANSPOSITION, notes + notes_in(ids)
         if number % options.int8 == 0:
             converted = surprises(checking.said(engine, heard(ids)), ids)
             compared += cost.sum(), converted.sum()

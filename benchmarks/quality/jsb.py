@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from heard import Arrays, nats
+from heard import TRANSPOSITION, Arrays, at_home, knobs_of, nats
 from hocket import config as settings
 from hocket import training
 from hocket.config import ModelConfig
@@ -34,7 +33,6 @@ from hocket.tokens import VOCAB, decode, encode
 
 FRAME_TICKS = 6
 RUN = 12
-PITCHED = range(VOCAB.families["NOTE_OFF"].start, VOCAB.families["NOTE_ON"].stop)
 
 Frames = Sequence[Sequence[int]]
 
@@ -79,11 +77,10 @@ def judged(
     frames: list[Frames],
 ) -> dict[str, Any]:
     """Return nats by piece (voices x frames), micro over frames and macro over pieces."""
-    costs = []
-    for piece in which.tolist():
-        ids = np.asarray(corpus.ids[corpus.bounds[piece] : corpus.bounds[piece + 1]], np.int64)
-        ids = np.where(np.isin(ids, PITCHED), ids + corpus.home[piece], ids)
-        costs.append(float(nats(arrays, model, ids).sum()) + math.log(12))
+    costs = [
+        float(nats(arrays, model, at_home(corpus, piece)).sum()) + TRANSPOSITION
+        for piece in which.tolist()
+    ]
     lengths = np.array([4 * len(each) for each in frames])
     return {
         "micro": float(np.sum(costs) / lengths.sum()),
@@ -112,7 +109,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE")
     options = parser.parse_args()
     sides: dict[str, list[Frames]] = json.loads(options.data.read_text(encoding="utf-8"))
-    knobs = {name: json.loads(value) for name, value in (text.split("=") for text in options.set)}
+    knobs = knobs_of(options.set)
     config = settings.replaced(settings.preset("jsb"), {"rng": options.rng, **knobs})
     library = library_of({name: sides[name] for name in ("train", "valid", "test")})
     valid = [name for name in library.names if name.startswith("valid")]

@@ -11,6 +11,7 @@ from hocket.knobs import OF_LEARNING, OF_TRAINING, add_knobs
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return what reads a command line; `verb` of its answer names what to do."""
     words = argparse.ArgumentParser(
         prog="hocket",
         description="Learns two or more musical themes and writes new pieces that fuse them.",

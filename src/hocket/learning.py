@@ -13,7 +13,7 @@ import torch
 
 from hocket import training
 from hocket.config import RunConfig
-from hocket.corpus import Corpus, Kind, build, held_out_batches, input_sizes, native_batches
+from hocket.corpus import Corpus, build, held_out_batches, input_sizes, native_batches
 from hocket.corpus.augment import KEYS
 from hocket.corpus.batches import LEAST_HEARD
 from hocket.errors import CheckpointError, ConfigError
@@ -53,12 +53,7 @@ def corpus_of(
         hocket_count=config.training.hocket_pieces,
         rng=config.rng,
     )
-    natives = np.flatnonzero(corpus.kind == Kind.NATIVE)
-    few: dict[int, int] = {}
-    for piece in natives:
-        number = int(corpus.theme[corpus.bounds[piece]])
-        few[number] = min(few.get(number, KEYS), len(corpus.shifts[piece]))
-    for letter, keys in zip(themes, few.values(), strict=True):
+    for letter, keys in zip(themes, corpus.keys_of_themes, strict=True):
         if keys < KEYS:
             reporter.say(f"theme {letter} spans so much that only {keys} of 12 keys fit it")
     return corpus

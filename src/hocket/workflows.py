@@ -64,6 +64,8 @@ def fuse(
     config = settings.replaced(config or RunConfig(), knobs)
     if not 2 <= len(themes) <= MOST_THEMES:
         raise ConfigError(f"{len(themes)} themes given; fuse takes 2 to {MOST_THEMES}")
+    if len(titles) > len(themes):
+        raise ConfigError(f"{len(titles)} titles for {len(themes)} themes; leave some out")
     named = [*titles, *[""] * (len(themes) - len(titles))]
     read = lettered(
         [

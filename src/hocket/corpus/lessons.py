@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.compiled import compiled
-from hocket.corpus.augment import KEYS, nearest
+from hocket.corpus.augment import nearest
 from hocket.corpus.library import Library
 from hocket.corpus.store import Corpus, Kind
 from hocket.errors import ConfigError
-from hocket.music.pitch import key_of
+from hocket.music.pitch import COMMON_KEY, interval, key_of
 from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
 
 _OFF, _ON = VOCAB.families["NOTE_OFF"].start, VOCAB.families["NOTE_ON"].start
@@ -48,8 +48,8 @@ def lessons(
     home, shifts = np.zeros(len(used), np.int64), []
     for piece in range(len(used)):
         ticks, lowest, highest = _heard(ids[bounds[piece] : bounds[piece + 1]])
-        fifths = key_of(tuple(ticks.tolist())).fifths
-        home[piece] = nearest((-7 * fifths + 6) % KEYS - 6, lowest, highest)
+        own = key_of(tuple(ticks.tolist()))
+        home[piece] = nearest(interval(own, COMMON_KEY), lowest, highest)
         near = range(home[piece] - 6, home[piece] + 6)
         room = range(PITCHES.start - lowest, PITCHES.stop - highest)
         shifts.append(range(max(near.start, room.start), min(near.stop, room.stop)))

@@ -64,8 +64,9 @@ class Corpus:
 
     @property
     def keys_of_themes(self) -> list[int]:
-        """(M): how many transpositions each theme may be moved by."""
-        return [len(self.shifts[piece]) for piece in np.flatnonzero(self.kind == Kind.NATIVE)]
+        """(M): how many transpositions each theme may be moved by, the fewest of its pieces'."""
+        natives = (self.choices[Kind.NATIVE, theme].pieces for theme in range(self.theme_count))
+        return [min(len(self.shifts[piece]) for piece in pieces) for pieces in natives]
 
     @cached_property
     def theme_count(self) -> int:

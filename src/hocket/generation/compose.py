@@ -18,7 +18,7 @@ from hocket.generation.sampler import Take, sample
 from hocket.generation.seeds import candidates, search
 from hocket.music import Key, Part, Piece, Tempo
 from hocket.music.dynamics import shaded
-from hocket.music.pitch import COMMON_KEY, agreeing, estimate_key, parse_key
+from hocket.music.pitch import COMMON_KEY, agreeing, estimate_key, interval, parse_key
 from hocket.tokens import decode, simplify
 
 
@@ -107,8 +107,7 @@ def in_key(piece: Piece, key: Key) -> Piece:
 
     What `pitch.moved_to` brought to the common key comes back. Parts keep their numbers.
     """
-    semitones = 6 - (6 - 7 * key.fifths) % 12
-    moved = simplify(piece.transposed(semitones))
+    moved = simplify(piece.transposed(-interval(key, COMMON_KEY)))
     used = sorted({note.part for note in piece.notes})
     notes = tuple(note._replace(part=used[note.part]) for note in moved.notes)
     return replace(moved, notes=notes, parts=piece.parts)

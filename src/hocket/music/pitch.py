@@ -83,12 +83,17 @@ def scale(key: Key) -> int:
     return SCALES[7 * key.fifths % 12]
 
 
-def moved_to(theme: Piece, own: Key, wanted: Key) -> Piece:
-    """Return the theme moved to the scale of `wanted` by the smallest interval (6 down, 5 up).
+def interval(own: Key, wanted: Key) -> int:
+    """Return the semitones from one key to the scale of another, the fewest (6 down to 5 up).
 
-    Relative keys share a scale: a theme in C sharp minor goes to B minor to agree with D major.
+    Relative keys share a scale: C sharp minor goes to B minor to agree with D major.
     """
-    return theme.transposed((7 * (wanted.fifths - own.fifths) + 6) % 12 - 6)
+    return (7 * (wanted.fifths - own.fifths) + 6) % 12 - 6
+
+
+def moved_to(theme: Piece, own: Key, wanted: Key) -> Piece:
+    """Return the theme moved to the scale of `wanted`, by `interval`."""
+    return theme.transposed(interval(own, wanted))
 
 
 def agreeing(themes: Sequence[Piece], wanted: Key | None = None) -> list[Piece]:

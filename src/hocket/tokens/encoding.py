@@ -171,9 +171,7 @@ def _sayable(
     strings = _PARTS * _KEYS_A_PART
     struck, until = np.empty(strings, np.int64), np.empty(strings, np.int64)
     force = np.empty(strings, np.int64)
-    struck_at = np.full(
-        strings, -1, np.int64
-    )  # string -> first row of the instant it was struck in
+    struck_at = np.full(strings, -1, np.int64)  # the first row of the instant each was struck in
     sounding, ends = np.empty(MAX_POLYPHONY, np.int64), np.empty(MAX_POLYPHONY, np.int64)
     voices = 0  # sounding[:voices] are rows of what is made, and ends[:voices] where they end
     row = 0
