@@ -8,10 +8,10 @@ the networks in float32:
 - nothing: a network that learned the first half from nothing (`--preset hybrid`, one theme)
 - base: the base model alone
 - recalled: the base model with the first half in its memory, no weight touched
-- learned: the same after `learn` on the first half: what a theme file is
+- learned: the same after `learn` on the first half: what a theme file is, at `--strengths`
 
 with the seconds that learning took and how many numbers it left in the theme file. `--budgets` gives
-the curve: most seconds that either way of learning may take.
+the curve: most seconds that either way of learning may take. `--set rank=0` learns all weights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import argparse
 import csv
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,15 @@ from hocket import learning, training
 from hocket.base import base_of
 from hocket.config import ModelConfig, RunConfig
 from hocket.corpus import build
-from hocket.model.changes import merged
+from hocket.model.changes import merged, weakened
+from hocket.model.weights import Weights
 from hocket.music import Piece
 from hocket.music.pitch import COMMON_KEY, agreeing
 from hocket.reporter import Silent
 from hocket.sources import Theme, read_piece
 from hocket.tokens import encode, sight
 from hocket.tokens.memory import Memory
+from hocket.training.checkpoint import Position
 
 
 def halves(piece: Piece) -> tuple[Piece, Piece]:
@@ -74,7 +76,43 @@ def from_nothing(first: Piece, config: RunConfig) -> tuple[Arrays, ModelConfig]:
     return {name: tensor.numpy() for name, tensor in best.items()}, config.model
 
 
-def row(path: Path, config: RunConfig, minutes: float, nothing: bool) -> dict[str, Any]:
+Learned = tuple[Callable[[float], Arrays], int, Position]
+"""The weights at a strength, how many numbers were learned, and how learning went."""
+
+
+def changed(first: Piece, base: Weights, config: RunConfig) -> Learned:
+    """Learn a theme file."""
+    theme = Theme("first half", (first,))
+    learned, checkpoint = learning.learn_theme("A", theme, base, config, None, Silent())
+    size = int(sum(change.size for change in learned.changes.values()))
+    return (
+        lambda strength: merged(base.arrays, weakened(learned.changes, strength)),
+        size,
+        checkpoint.position,
+    )
+
+
+def all_changed(first: Piece, base: Weights, config: RunConfig) -> Learned:
+    """Learn all weights, which no theme file has room for."""
+    theme = {"A": Theme("first half", (first,))}
+    corpus = learning.corpus_of(theme, config, Silent(), learning.USUAL_METERS)
+    own = replace(config, model=base.model)
+    checkpoint = learning.learn(corpus, own, None, Silent(), base=base, resume=False)
+    best = {name: tensor.numpy() for name, tensor in checkpoint.best.items()}
+    size = int(sum(array.size for array in best.values()))
+    return (
+        lambda strength: {
+            name: own + np.float32(strength) * (best[name] - own)
+            for name, own in base.arrays.items()
+        },
+        size,
+        checkpoint.position,
+    )
+
+
+def row(
+    path: Path, config: RunConfig, minutes: float, nothing: bool, strengths: Sequence[float]
+) -> dict[str, Any]:
     """Return the figures of one piece."""
     piece = read_piece(path, False, Silent())
     first, second = halves(piece)
@@ -89,15 +127,14 @@ def row(path: Path, config: RunConfig, minutes: float, nothing: bool) -> dict[st
     found["recalled"] = nats_per_note(base.arrays, base.model, ids, memory, 0)
     limited = replace(config, training=replace(config.training, minutes=minutes))
     began = time.monotonic()
-    learned, _ = learning.learn_theme(
-        "A", Theme("first half", (first,)), base, limited, None, Silent()
-    )
+    learn = changed if config.training.rank else all_changed
+    weights_at, found["weights"], position = learn(first, base, limited)
     found["seconds"] = time.monotonic() - began
-    arrays = merged(base.arrays, learned.changes)
-    found["learned"] = nats_per_note(arrays, base.model, ids, memory, 0)
-    found["weights"] = int(sum(change.size for change in learned.changes.values()))
-    found["step"], found["stopped"] = learned.step, learned.stopped
-    found["held_out"], found["quote"] = learned.held_out, learned.quote
+    for strength in strengths:
+        arrays = weights_at(strength)
+        found[f"learned {strength:g}"] = nats_per_note(arrays, base.model, ids, memory, 0)
+    found["step"], found["stopped"] = position.best_step, position.stopped
+    found["held_out"], found["quote"] = position.best_held_out, position.best_quote
     if nothing:
         scratch = settings.preset("hybrid")
         scratch = replace(scratch, training=replace(scratch.training, minutes=minutes))
@@ -110,11 +147,14 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return the means over pieces, and the largest loss against the base model on any."""
     result = {
         name: float(np.mean([r[name] for r in rows]))
-        for name in ("nothing", "base", "recalled", "learned", "seconds", "quote")
-        if all(r.get(name) is not None for r in rows)
+        for name in rows[0]
+        if all(isinstance(r.get(name), float) for r in rows)
     }
-    result["less_than_base"] = 1 - result["learned"] / result["base"]
-    result["worst"] = float(max(r["learned"] / r["base"] - 1 for r in rows))
+    for name in ("recalled", *[name for name in rows[0] if name.startswith("learned")]):
+        result[f"{name}, less than base"] = 1 - result[name] / result["base"]
+        result[f"{name}, worst"] = float(max(r[name] / r["base"] - 1 for r in rows))
+        if "nothing" in result:
+            result[f"{name}, less than nothing"] = 1 - result[name] / result["nothing"]
     return result
 
 
@@ -126,6 +166,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--base")
     parser.add_argument("--budgets", type=float, nargs="+", default=[45.0], help="in seconds")
+    parser.add_argument("--strengths", type=float, nargs="+", default=[0.3, 1.0])
     parser.add_argument("--nothing", action="store_true", help="also learn from nothing")
     parser.add_argument("--every", type=int, default=1, help="take each n-th piece only")
     parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE")
@@ -138,7 +179,9 @@ def main() -> None:
     for budget in options.budgets:
         rows = {}
         for path in paths:
-            rows[path] = row(options.folder / path, config, budget / 60, options.nothing)
+            rows[path] = row(
+                options.folder / path, config, budget / 60, options.nothing, options.strengths
+            )
             shown = {k: round(v, 3) if isinstance(v, float) else v for k, v in rows[path].items()}
             print(path.split("/")[-1][:40], shown, flush=True)
         result[str(budget)] = {"summary": summary(list(rows.values())), "pieces": rows}

@@ -101,7 +101,6 @@ class TrainingConfig:
         0,
         256,
     )
-    strength: float = knob(1.0, "share that is kept of what a theme changed in the weights", 0, 1)
     quote: float | None = knob(
         4.0,
         "learning a theme stops when the network would quote so many notes in a row more of it than "
@@ -147,6 +146,13 @@ class GenerationConfig:
     top_k: int | None = knob(None, "sample from the k likeliest events", 1)
     min_p: float = knob(0.0, "leave out events less likely than this share of the likeliest", 0, 1)
     repetition: float = knob(0.0, "how strongly pitches struck just now are pressed down", 0, 20)
+    strength: float = knob(
+        1.0,
+        "share of what a learned theme changes in the base model's weights; with 0 takes have nothing "
+        "of the themes but their notes in memory",
+        0,
+        2,
+    )
     key: str = knob("auto", "key of the takes: auto (the first theme's), off, or a name like C#m")
     key_strength: float = knob(2.5, "how strongly notes outside the key are pressed down", 0, 100)
     longest_note: float | None = knob(

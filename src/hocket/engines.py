@@ -9,7 +9,7 @@ from hocket.corpus import input_sizes
 from hocket.errors import CheckpointError
 from hocket.generation.choir import Choir, Singer
 from hocket.model import convert
-from hocket.model.changes import merged
+from hocket.model.changes import merged, weakened
 from hocket.model.engine import Engine
 from hocket.model.weights import Weights
 from hocket.music.pitch import COMMON_KEY, agreeing
@@ -38,7 +38,7 @@ def _singer(theme: Theme, base: Weights, config: RunConfig) -> Singer:
             f"theme {theme.title!r} was learned on top of another base model ({learned.base}, this is "
             f"{base.fingerprint}); learn it again"
         )
-    arrays = merged(base.arrays, learned.changes)
+    arrays = merged(base.arrays, weakened(learned.changes, config.generation.strength))
     exact = learned.exact if config.generation.engine == "int8" else convert.parts(base.model)
     engine = convert.engine(convert.to_onnx(arrays, base.model, input_sizes(0), exact))
     said = [encode(piece) for piece in agreeing(theme.pieces, COMMON_KEY)]

@@ -17,7 +17,7 @@ from hocket.corpus import Corpus, build, held_out_batches, input_sizes, native_b
 from hocket.corpus.augment import KEYS
 from hocket.corpus.batches import LEAST_HEARD
 from hocket.errors import CheckpointError, ConfigError
-from hocket.model.changes import merged, weakened
+from hocket.model.changes import merged
 from hocket.model.checking import Heard, converted
 from hocket.model.theme import MOST_BYTES, ThemeFile
 from hocket.model.theme import to_bytes as theme_bytes
@@ -80,10 +80,7 @@ def learn_theme(
     own = replace(config, model=base.model)
     checkpoint = learn(corpus, own, folder, reporter, base=base, resume=resume)
     found = {name.removeprefix("adapter."): t.numpy() for name, t in checkpoint.best.items()}
-    changes = {
-        name: array.astype(np.float16)
-        for name, array in weakened(found, config.training.strength).items()
-    }
+    changes = {name: array.astype(np.float16) for name, array in found.items()}
     arrays = merged(base.arrays, changes)
     sizes, heard = input_sizes(0), _heard(corpus, 0)
     _, conversion = converted(arrays, base.model, sizes, heard)

@@ -42,7 +42,7 @@ def merged(
 
 
 def weakened(
-    changes: Mapping[str, NDArray[np.float32]], strength: float
+    changes: Mapping[str, NDArray[Any]], strength: float
 ) -> dict[str, NDArray[np.float32]]:
     """Return changes of which a share is kept; W + s left right lies between base and theme.
 
@@ -50,6 +50,6 @@ def weakened(
     others, "Robust fine-tuning of zero-shot models", 2022).
     """
     return {
-        name: array if name.startswith(RIGHT) else np.asarray(array * np.float32(strength))
+        name: array.astype(np.float32) * np.float32(1 if name.startswith(RIGHT) else strength)
         for name, array in changes.items()
     }
