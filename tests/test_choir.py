@@ -109,6 +109,21 @@ def test_a_choir_says_the_weighted_sum_of_its_singers(
         np.testing.assert_allclose(found[:, row], expected, rtol=1e-5, atol=1e-4)
 
 
+def test_a_push_takes_off_what_a_stranger_would_say(
+    engines: list[Engine], rows: list[np.ndarray]
+) -> None:
+    weights = shares_of(np.random.default_rng(2), 60, 3)
+    singers, stranger = [Singer(engine) for engine in engines], Singer(soloist(3))
+    mixed = said(Choir(singers).start(3), rows, weights)
+    alone = said(Choir([stranger]).start(3), rows, np.ones((60, 3, 1), np.float32))
+    pushed = Choir(singers, stranger, 0.5)
+    assert pushed.themes == 2
+    found = said(pushed.start(3), rows, weights)
+    np.testing.assert_allclose(found, 1.5 * mixed - 0.5 * alone, rtol=1e-5, atol=1e-4)
+    without = said(Choir(singers, stranger, 0.0).start(3), rows, weights)
+    np.testing.assert_array_equal(without, mixed)
+
+
 def test_a_singer_whose_weight_is_all_is_heard_alone(
     whole_numbers: list[Engine], rows: list[np.ndarray]
 ) -> None:

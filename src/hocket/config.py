@@ -147,11 +147,18 @@ class GenerationConfig:
     min_p: float = knob(0.0, "leave out events less likely than this share of the likeliest", 0, 1)
     repetition: float = knob(0.0, "how strongly pitches struck just now are pressed down", 0, 20)
     strength: float = knob(
-        1.0,
+        0.45,
         "share of what a learned theme changes in the base model's weights; with 0 takes have nothing "
         "of the themes but their notes in memory",
         0,
         2,
+    )
+    push: float = knob(
+        1.5,
+        "how far takes are pushed away from what the base model would write without the themes; 0 is "
+        "off, and a third faster",
+        0,
+        5,
     )
     key: str = knob("auto", "key of the takes: auto (the first theme's), off, or a name like C#m")
     key_strength: float = knob(2.5, "how strongly notes outside the key are pressed down", 0, 100)

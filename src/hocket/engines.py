@@ -25,9 +25,12 @@ def choir_of(weights: Weights, config: RunConfig) -> Choir:
 def choir_of_themes(themes: Sequence[Theme], base: Weights, config: RunConfig) -> Choir:
     """Return the model of learned themes: one engine each, whose memory begins with the theme.
 
+    With `--push` the base model sings along, and what it would say anyway is taken off.
+
     Raises `CheckpointError` for a theme that was learned on top of another base model.
     """
-    return Choir([_singer(theme, base, config) for theme in themes])
+    singers, push = [_singer(theme, base, config) for theme in themes], config.generation.push
+    return Choir(singers, Singer(engine_of(base, config)) if push else None, push)
 
 
 def _singer(theme: Theme, base: Weights, config: RunConfig) -> Singer:

@@ -1,8 +1,10 @@
 """Engines to one model that takes are sampled from: each engine hears the take, their logits are mixed.
 
 An engine that knows one theme counts by that theme's weight: the product of experts. One that was
-taught several sees the weights instead. Surprising decision: each engine has a memory of its own, which
-may begin with its theme, so what it recalls is of that theme and of the take.
+taught several sees the weights instead. What an engine that knows no theme would say anyway may be
+taken off, which pushes takes towards what only the themes have (classifier-free guidance: Ho and
+Salimans, 2022). Surprising decision: each engine has a memory of its own, which may begin with its
+theme, so what it recalls is of that theme and of the take.
 """
 
 from __future__ import annotations
@@ -64,22 +66,33 @@ class Singer(NamedTuple):
 
 
 class Choir:
-    """A `Stepper` over singers: one that sees the weights of all themes, or one for each theme."""
+    """A `Stepper` over singers: one that sees the weights of all themes, or one for each theme.
 
-    def __init__(self, singers: Sequence[Singer]) -> None:
-        self._singers = singers
+    With a `stranger`, who knows none, logits are (1 + push) times theirs less `push` times the
+    stranger's.
+    """
+
+    def __init__(
+        self, singers: Sequence[Singer], stranger: Singer | None = None, push: float = 0.0
+    ) -> None:
+        self._singers, self._push = list(singers), push if stranger else 0.0
+        if stranger and push:
+            self._singers.append(stranger)
         self.themes = singers[0].engine.sees - FEATURES or len(singers)
         """M"""
 
     def start(self, batch: int) -> Voices:
         """Return `batch` sequences before their first event."""
-        return Voices(self._singers, batch, self.themes)
+        return Voices(self._singers, batch, self.themes, self._push)
 
 
 class Voices:
     """`Steps` of a `Choir`."""
 
-    def __init__(self, singers: Sequence[Singer], batch: int, themes: int) -> None:
+    def __init__(
+        self, singers: Sequence[Singer], batch: int, themes: int, push: float = 0.0
+    ) -> None:
+        self._push = np.float32(push)
         self.events = np.zeros(batch, np.int64)
         self.mix = np.zeros((batch, themes), np.float32)
         self._steps = [singer.engine.start(batch) for singer in singers]
@@ -96,7 +109,9 @@ class Voices:
                 walkers = self._walkers[number] = sight.with_room(walkers, self._passed)
             _hear(walkers, self.events, self.mix, steps.events, steps.seen, steps.recalled)
             steps.step()
-            if not self._alone:
+            if number == self.mix.shape[1]:
+                _push(self._push, steps.logits, self.logits)
+            elif not self._alone:
                 _mix(self.mix[:, number], steps.logits, self.logits, number == 0)
 
     @property
@@ -142,3 +157,11 @@ def _mix(weight: Floats, logits: Floats, mixed: Floats, first: bool) -> None:
         for v in range(logits.shape[1]):
             before = np.float32(0) if first else mixed[b, v]
             mixed[b, v] = before + weight[b] * logits[b, v]
+
+
+@compiled
+def _push(push: np.float32, strange: Floats, logits: Floats) -> None:
+    """Move logits (B, V) away from strange ones (B, V), in place."""
+    for b in range(len(logits)):
+        for v in range(logits.shape[1]):
+            logits[b, v] += push * (logits[b, v] - strange[b, v])
