@@ -7,7 +7,8 @@ held, as the data does not tell them apart; so the frames follow from the events
 cost bounds what the frames cost from above. Each piece starts from an empty state and memory. It is
 heard in the common key, found from its own notes, for which ln 12 nats a piece are added. Training
 stops and is chosen on valid; `--test` hears test once, and the pieces in it that share less than half
-of their 12-interval runs with training.
+of their 12-interval runs with training. `--start base` learns on top of the base model, all weights;
+no chorale of valid or test is in its corpus.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ import numpy as np
 from heard import TRANSPOSITION, Arrays, at_home, knobs_of, nats
 from hocket import config as settings
 from hocket import training
-from hocket.config import ModelConfig
+from hocket.base import base_of
+from hocket.config import ModelConfig, RunConfig
 from hocket.corpus.lessons import lessons
 from hocket.corpus.library import Library
 from hocket.corpus.store import Corpus
@@ -106,11 +109,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rng", type=int, default=1)
     parser.add_argument("--test", action="store_true", help="also hear the test split, once")
+    parser.add_argument("--start", choices=["nothing", "base"], default="nothing")
     parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE")
     options = parser.parse_args()
     sides: dict[str, list[Frames]] = json.loads(options.data.read_text(encoding="utf-8"))
     knobs = knobs_of(options.set)
     config = settings.replaced(settings.preset("jsb"), {"rng": options.rng, **knobs})
+    base = None
+    if options.start == "base":
+        own = base_of(RunConfig())
+        base = training.Base(own.arrays, own.fingerprint)
+        learning = replace(config.training, rank=0, quote=None)
+        config = replace(
+            config, model=replace(own.model, dropout=config.model.dropout), training=learning
+        )
     library = library_of({name: sides[name] for name in ("train", "valid", "test")})
     valid = [name for name in library.names if name.startswith("valid")]
     test = [name for name in library.names if name.startswith("test")]
@@ -121,7 +133,7 @@ def main() -> None:
         if progress.step % config.training.check_every == 0:
             print(progress.step, round(progress.loss, 4), progress.held_out, flush=True)
 
-    best = training.learn(corpus, config, on_progress=told)
+    best = training.learn(corpus, config, base=base, on_progress=told)
     seconds = time.monotonic() - began
     arrays = {name: tensor.numpy() for name, tensor in best.best.items()}
     which = np.flatnonzero(corpus.held_out[corpus.bounds[:-1]])

@@ -133,7 +133,8 @@ class SeedConfig:
 class GenerationConfig:
     """How takes are written."""
 
-    takes: int = knob(4, "takes to write, all in one batch", 1, 1024)
+    takes: int = knob(64, "takes to write, all in one batch, of which the best are kept", 1, 1024)
+    keep: int = knob(4, "takes that are kept, the best ones that are not alike", 1, 1024)
     bars: int = knob(32, "length of a take in bars, its opening included", 1, 1000)
     mix: float = knob(0.5, "weight of the first theme; the others share the rest", 0, 1)
     turns: int = knob(

@@ -109,7 +109,7 @@ class Display:
         from hocket.analysis import table
         from hocket.runs import take_name
 
-        rows = {take_name(t.number): m for t, m in zip(run.takes, run.measures, strict=True)}
+        rows = {take_name(t.place): m for t, m in zip(run.takes, run.measures, strict=True)}
         self._console.print(table(rows))
         for letter, theme in run.themes.items():
             self.say(f"{letter} is {theme.title}")

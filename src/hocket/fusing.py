@@ -129,6 +129,7 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
     from hocket import runs
     from hocket.analysis import measure
     from hocket.generation.compose import compose
+    from hocket.generation.rank import mean_likelihoods, placed, rank
 
     bars = run.config.generation.bars
     takes = compose(
@@ -141,8 +142,25 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
         on_step=lambda done: reporter.writing(done, bars),
     )
     reporter.writing(bars, bars)
-    measures = [measure(take.piece, wholes(run.themes)) for take in takes]
-    run = replace(run, takes=takes, measures=measures)
+    themes = wholes(run.themes)
+    measures = [measure(take.piece, themes) for take in takes]
+    kept = rank(
+        takes,
+        measures,
+        themes,
+        lambda places: mean_likelihoods(choir, [takes[place] for place in places]),
+        run.config.generation.keep,
+    )
+    before = 0 if run.folder is None or first == 1 else runs.last_take(run.folder)
+    run = replace(
+        run,
+        takes=[
+            placed(takes[one.place], before + number, one) for number, one in enumerate(kept, 1)
+        ],
+        measures=[measures[one.place] for one in kept],
+        tried=first - 1 + len(takes),
+    )
+    reporter.say(f"kept the best {len(kept)} of {len(takes)} takes")
     if run.folder is not None:
         runs.save_takes(run.folder, run)
     return run

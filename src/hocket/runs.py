@@ -67,6 +67,8 @@ class Run:
     stopped: str
     """Why learning ended."""
     folder: Path | None
+    tried: int = 0
+    """How many takes were written so far, kept or not: the next one's number is one more."""
 
     @property
     def medians(self) -> dict[str, Any]:
@@ -86,6 +88,15 @@ def is_run(folder: Path) -> bool:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(f"{folder}: cannot be looked at ({reason}); check the path") from None
+
+
+def takes_tried(folder: Path) -> int:
+    """Return how many takes a run has written, kept or not; those kept at least."""
+    try:
+        tried = int(json.loads((folder / REPORT_FILE).read_bytes())["tried"])
+    except (OSError, ValueError, KeyError, TypeError):
+        tried = 0
+    return max(tried, last_take(folder))
 
 
 def last_take(folder: Path) -> int:
@@ -197,13 +208,13 @@ def load_weights(folder: Path) -> stored_weights.Weights:
 def save_takes(folder: Path, run: Run) -> None:
     """Write the takes as MIDI, to be heard at once, then their pictures and the report."""
     for take in run.takes:
-        write(take.piece, folder / f"{take_name(take.number)}.mid")
+        write(take.piece, folder / f"{take_name(take.place)}.mid")
 
     from hocket.analysis.pictures import roll_png  # only now: matplotlib takes its time to load
     from hocket.analysis.provenance import origins
 
     for take in run.takes:
-        name = take_name(take.number)
+        name = take_name(take.place)
         picture = roll_png(take.piece, origins(take.piece, named(run.themes)))
         atomic_write(folder / f"{name}.png", picture)
     write_text(
@@ -239,6 +250,7 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
             }
             for letter, theme in run.themes.items()
         },
+        "tried": run.tried,
         "learned": {"held_out": run.held_out, "stopped": run.stopped},
         "medians": medians([Measures(**entry["measures"]) for entry in present]),
         "takes": present,
@@ -250,7 +262,7 @@ def _recipe(take: Take) -> dict[str, Any]:
 
     key = take.piece.keys[0] if take.piece.keys else None
     return {
-        "file": f"{take_name(take.number)}.mid",
+        "file": f"{take_name(take.place)}.mid",
         "seed": take.seed,
         "key": key_name(key) if key else None,
         "metre": str(take.piece.meters[0]),
@@ -258,6 +270,7 @@ def _recipe(take: Take) -> dict[str, Any]:
         "rng": take.rng,
         "number": take.number,
         "weights": take.weights,
+        "score": {name: round(part, 4) for name, part in take.score.items()},
         "nats_per_event": round(float(-take.log_probs[1:].mean()), 4),
         "settings": {k: v for k, v in asdict(take.config).items() if v is not None},
     }

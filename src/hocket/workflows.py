@@ -128,7 +128,7 @@ def more(
     else:
         runs.prepare(folder, overwrite, len(themes))
         runs.save_settings(folder, config, themes)
-    first = runs.last_take(folder) + 1
+    first = runs.takes_tried(folder) + 1
     if config.start == "base":
         return fusing.write_learned(themes, config, folder, heard, first)
     return fusing.write_together(themes, config, folder, heard, first, source)

@@ -81,6 +81,13 @@ class Choir:
         self.themes = singers[0].engine.sees - FEATURES or len(singers)
         """M"""
 
+    def soloists(self) -> list[tuple[Choir, Floats]]:
+        """Return for each theme the model of it alone, and the weights (M) it is heard with."""
+        if self._singers[0].engine.sees > FEATURES:
+            return [(self, weights) for weights in np.eye(self.themes, dtype=np.float32)]
+        alone = np.ones(1, np.float32)
+        return [(Choir([singer]), alone) for singer in self._singers[: self.themes]]
+
     def start(self, batch: int) -> Voices:
         """Return `batch` sequences before their first event."""
         return Voices(self._singers, batch, self.themes, self._push)

@@ -74,7 +74,7 @@ def compose(
                 parts=parts,
                 tempos=(tempo,),
                 keys=() if wanted.key == "off" else (key,),
-                title=f"Take {first + i}: {title}",
+                title=title,
             ),
             ids,
             log_probs,

@@ -6,8 +6,8 @@ whether 4 or 16 are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +48,14 @@ class Take:
     config: GenerationConfig
     rng: int
     number: int
-    """Which take of its run it is, from 1."""
+    """Which of all takes that were tried it is, from 1: with `rng` it says all chance."""
     weights: str
     """Fingerprint of the weights."""
+
+    place: int = 0
+    """Which of the takes that were kept it is, from 1: its file's number."""
+    score: Mapping[str, float] = field(default_factory=dict)
+    """The parts of its score, and `score` for all of them; empty where none were ranked."""
 
     def _repr_html_(self) -> str:
         return self.piece._repr_html_()

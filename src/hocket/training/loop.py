@@ -105,9 +105,9 @@ def learn(
     """
     run = _Run(corpus, config, base, resume)
     held_out = held_out_batches(corpus, config.training.judged)
-    if base is not None:  # memory knows a bar that returns; what the weights know is to be judged
-        held_out = [without_memory(batch) for batch in held_out]
     judges_quotes = base is not None and config.training.quote is not None
+    if judges_quotes:  # memory knows a bar that returns; what the weights know is to be judged
+        held_out = [without_memory(batch) for batch in held_out]
     learned = native_batches(corpus, MOST_QUOTED) if judges_quotes else []
     events = config.training.batch * config.training.window
     first_step, began = run.position.step, time.monotonic()
