@@ -11,6 +11,7 @@ from hocket.config import GenerationConfig
 from hocket.generation import mix, rules_for, sample
 from hocket.generation.choir import Stepper
 from hocket.generation.openings import Recipe, build
+from hocket.generation.sampler import Sampled
 from hocket.music import Key, Piece
 from hocket.music.pitch import agreeing
 from hocket.tokens import GRAMMAR, VOCAB, decode
@@ -49,7 +50,7 @@ def taken(
     first: int = 1,
     bar_ticks: int = 96,
     dress: Dress = plain,
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> list[Sampled]:
     themes = [dress(four_four()), dress(three_four())]
     return sample(
         model,

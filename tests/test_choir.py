@@ -217,11 +217,11 @@ def test_takes_of_a_choir_are_the_same_alone_and_among_many(whole_numbers: list[
     rules = Rules(end=8 * 96, voices=4, barred=barred(VOCAB.families["METER"])[None])
     plans = [mix.in_turns(np.array([0.5, 0.5]), lead, 1, 8) for lead in (0, 1, 0, 1, 0)]
     many = sample(choir, [OPENING] * 5, rules, mix.following(plans), config, 4)
-    lengths = [len(ids) for ids, _ in many]
+    lengths = [len(take.ids) for take in many]
     assert max(lengths) > min(lengths) + 16
-    for number, (ids, scores) in enumerate(many):
+    for number, (ids, scores, _) in enumerate(many):
         alone = mix.following(plans[number : number + 1])
-        ((again, its),) = sample(choir, [OPENING], rules, alone, config, 4, first=number + 1)
+        ((again, its, _),) = sample(choir, [OPENING], rules, alone, config, 4, first=number + 1)
         assert again.tolist() == ids.tolist()
         assert its.tolist() == scores.tolist()
 

@@ -50,7 +50,7 @@ def test_rules_that_quarrel_never_stop_a_take(quarrel: list[np.ndarray]) -> None
     openings = openings_of("A:1+B:2-3")
     rules = rules_for(config, None, 96, [four_four()])
     rules = rules._replace(barred=np.stack((*rules.barred, *quarrel)))
-    ((ids, _),) = sample(
+    ((ids, *_),) = sample(
         UNIFORM, openings, rules, mix.following([mix.weights(0.5, 2)[None]]), config, 0
     )
     assert_keeps_to_what_was_asked(ids, openings[0], config, 96)
@@ -64,7 +64,7 @@ def test_the_earlier_rule_wins() -> None:
         sets = (barred(METERS), excluding(kept), excluding(other))
         rules = Rules(end=288, barred=np.stack(sets))
         steady = mix.following([mix.weights(0.5, 2)[None]])
-        ((ids, _),) = sample(UNIFORM, [opening], rules, steady, config, 0)
+        ((ids, *_),) = sample(UNIFORM, [opening], rules, steady, config, 0)
         assert ids[2] == kept
 
 
@@ -79,7 +79,7 @@ def test_a_take_changes_theme_at_bar_lines() -> None:
     opening = np.array([VOCAB.id("START"), VOCAB.id("METER 4/4")])
     config = replace(PLAIN, bars=12, voices=3, longest_note=1.0)
     turns = mix.following([mix.in_turns(np.array([0.5, 0.5]), 1, 2, 12)])
-    ((ids, _),) = sample(
+    ((ids, *_),) = sample(
         model, [opening], rules_for(config, None, 96, [four_four()]), turns, config, 0
     )
     piece = decode(ids)
@@ -149,7 +149,7 @@ def test_takes_keep_to_the_places_of_a_theme_with_an_upbeat(upbeat: Meter) -> No
     config = replace(PLAIN, bars=6)
     rules = rules_for(config, None, 96, [theme, theme])
     steady = mix.following([mix.weights(0.5, 2)[None]])
-    ((ids, _),) = sample(UNIFORM, [opening.ids], rules, steady, config, 1)
+    ((ids, *_),) = sample(UNIFORM, [opening.ids], rules, steady, config, 1)
     later = [note for note in decode(ids).notes if note.start >= opening.length]
     assert {note.start % 24 for note in later} == {0, 12}
     assert {note.end % 24 for note in later} <= {0, 12}

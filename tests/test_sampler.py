@@ -71,7 +71,7 @@ def test_a_take_keeps_to_what_was_asked_whatever_the_model_says(
         recipe = recipe.translate(str.maketrans("AB", "BA"))
     config = replace(PLAIN, bars=bars + 1, longest_note=longest, voices=voices)
     (opening,) = openings_of(recipe, first=first, dress=dress)
-    ((ids, log_probs),) = taken(
+    ((ids, log_probs, _),) = taken(
         always(logits), [opening], config, rng, bar_ticks=bar_ticks, dress=dress
     )
     assert_keeps_to_what_was_asked(ids, opening, config, bar_ticks, dress)
@@ -94,7 +94,7 @@ def test_a_model_that_wants_one_event_or_all_but_one(dress: Dress, name: str, si
     config = replace(PLAIN, bars=4, longest_note=2.0, voices=4, repetition=3.0)
     openings = openings_of("A:1+B:2-3", "A:2/B:4-5", dress=dress)
     takes = taken(always(logits), openings, config, dress=dress)
-    for opening, (ids, _) in zip(openings, takes, strict=True):
+    for opening, (ids, *_) in zip(openings, takes, strict=True):
         assert_keeps_to_what_was_asked(ids, opening, config, 96, dress)
 
 
@@ -108,11 +108,11 @@ def test_a_take_is_the_same_among_few_and_among_many() -> None:
     openings = openings_of("A:1+B:2-3", "B:3+A:5", "A:2-3/B:4-6", "A:4+B:2-3", "A:1/B:2-3")
     many = taken(model, openings, config)
     few = taken(model, openings[:2], config)
-    for (one, score), (two, other) in zip(few, many, strict=False):
+    for (one, score, _), (two, other, _) in zip(few, many, strict=False):
         assert (one == two).all()
         assert (score == other).all()
     later = taken(model, openings[2:4], config, first=3)
-    for (one, _), (two, _) in zip(later, many[2:4], strict=True):
+    for (one, *_), (two, *_) in zip(later, many[2:4], strict=True):
         assert (one == two).all()
 
 
@@ -122,10 +122,10 @@ def test_a_take_of_an_engine_in_int8_is_the_same_alone_and_among_many() -> None:
     config = replace(PLAIN, bars=12, voices=4)
     openings = openings_of("A:1+B:2-3", "B:3+A:5", "A:2-3/B:4-6", "A:4+B:2-3", "A:1/B:2-3")
     many = taken(model, openings, config)
-    lengths = [len(ids) for ids, _ in many]
+    lengths = [len(take.ids) for take in many]
     assert max(lengths) > min(lengths) + 16, "some takes are done long before others"
-    for number, (ids, scores) in enumerate(many):
-        ((alone, its_scores),) = taken(
+    for number, (ids, scores, _) in enumerate(many):
+        ((alone, its_scores, _),) = taken(
             model, openings[number : number + 1], config, first=number + 1
         )
         assert alone.tolist() == ids.tolist()
@@ -146,7 +146,7 @@ def test_top_k_of_one_takes_the_likeliest() -> None:
     table = np.random.default_rng(5).normal(size=(V, V))
     config = replace(PLAIN, bars=4, voices=4, top_k=1)
     openings = openings_of("A:1+B:2-3", "A:1+B:2-3")
-    (ids, _), (again, _) = taken(after(table), openings, config, rng=8)
+    (ids, *_), (again, *_) = taken(after(table), openings, config, rng=8)
     assert ids.tolist() == again.tolist()
     rules = rules_for(config, Key(0, 0), 96, [four_four(), three_four()])
     state = GRAMMAR.start(1)
@@ -184,7 +184,7 @@ def frequencies(config: GenerationConfig) -> list[float]:
         config,
         rng=3,
     )
-    drawn = [VOCAB.names[ids[2]] for ids, _ in takes]
+    drawn = [VOCAB.names[ids[2]] for ids, *_ in takes]
     assert set(drawn) <= set(CHORD)
     return [drawn.count(name) / DRAWS for name in CHORD]
 
@@ -222,8 +222,8 @@ def test_log_probs_are_those_of_the_model() -> None:
     openings = openings_of("A:1+B:2-3", "A:2-3/B:4-6")
     takes = taken(after(table), openings, config, rng=1)
     steady = mix.following([mix.weights(0.5, 2)[None]] * 2)
-    scores = log_likelihoods(after(table), [ids for ids, _ in takes], steady)
-    for (ids, log_probs), score in zip(takes, scores, strict=True):
+    scores = log_likelihoods(after(table), [take.ids for take in takes], steady)
+    for (ids, log_probs, _), score in zip(takes, scores, strict=True):
         assert len(ids) == len(log_probs)
         assert log_probs[0] == 0
         assert (log_probs <= 0).all()

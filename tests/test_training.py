@@ -146,7 +146,7 @@ def test_a_tiny_model_learns_a_phrase_and_plays_it() -> None:
     engine = convert.engine(convert.to_onnx(arrays, config.model, sizes, ()))
     bar_line = int(np.flatnonzero(encode(piece) == VOCAB.id(f"DUR {24}"))[3]) + 1
     opening = encode(piece)[:bar_line].astype(np.int64)
-    ((ids, log_probs),) = sample(
+    ((ids, log_probs, _),) = sample(
         Choir([Singer(engine)]),
         [opening],
         Rules(end=12 * 96, barred=barred(VOCAB.families["METER"])[None]),

@@ -99,7 +99,7 @@ def whole_sampler(settings: Settings) -> Contender:
         rules = rules_for(wanted, key, meter.bar_ticks, pieces)
         openings, plans = [opening] * wanted.takes, mix.following([plan] * wanted.takes)
         takes = sample(model, openings, rules, plans, wanted, next(rng))
-        return sum(len(ids) - len(opening) for ids, _ in takes)
+        return sum(len(take.ids) - len(opening) for take in takes)
 
     return Contender(work, {"events of a take": round(work() / wanted.takes)}, ENGINE)
 

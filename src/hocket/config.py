@@ -140,6 +140,12 @@ class GenerationConfig:
     turns: int = knob(
         2, "bars after which the themes take turns at an even mix; 0 for one steady mix", 0, 64
     )
+    max_quote: int = knob(
+        12,
+        "most notes in a row that may stand in a theme too, in its texture or its melody; 0 is off",
+        0,
+        10_000,
+    )
     temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
     top_p: float = knob(
         0.98, "sample from the likeliest events that hold this probability", 0.01, 1

@@ -271,6 +271,7 @@ def _recipe(take: Take) -> dict[str, Any]:
         "number": take.number,
         "weights": take.weights,
         "score": {name: round(part, 4) for name, part in take.score.items()},
+        "quote_budget_nats": round(take.price, 4),
         "nats_per_event": round(float(-take.log_probs[1:].mean()), 4),
         "settings": {k: v for k, v in asdict(take.config).items() if v is not None},
     }

@@ -126,6 +126,11 @@ def _cover(matched: Ints, notes: Ints) -> None:
             notes[note] = matched[queue[first]] + 1
 
 
+def symbols_of(piece: Piece, view: str) -> Ints:
+    """Return what stands between the notes of a view, as numbers (K - 1): see `suffixes.symbol`."""
+    return _seen(piece, view)[1]
+
+
 def _seen(piece: Piece, view: str) -> tuple[Ints, Ints]:
     """Return the notes (K) of a view, as indices, and the symbols between them (K - 1)."""
     _, kept = unison(piece)

@@ -84,8 +84,9 @@ def compose(
             config.rng,
             first + i,
             weights,
+            price,
         )
-        for i, (ids, log_probs) in enumerate(sampled)
+        for i, (ids, log_probs, price) in enumerate(sampled)
     ]
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from hocket.analysis.metrics import STUCK_QUARTERS
 from hocket.config import GenerationConfig
+from hocket.errors import ConfigError
+from hocket.generation.budget import LEAST, NO_BUDGET, Budget, budget_of
 from hocket.music import DEFAULT_VELOCITY, TICKS_PER_QUARTER, Key, Piece
 from hocket.music.pitch import scale, tonic
 from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
@@ -44,17 +46,26 @@ class Rules(NamedTuple):
     closing: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
     """(88): the same from `last_bar` on."""
     last_bar: int = NEVER
+    budget: Budget = NO_BUDGET
+    """How much may be quoted of the themes."""
     repetition: np.float32 = np.float32(0)
     """How strongly a pitch is pressed down for each time that it was struck of late, but one."""
 
 
 def rules_for(
-    config: GenerationConfig, key: Key | None, bar_ticks: int, themes: Sequence[Piece]
+    config: GenerationConfig,
+    key: Key | None,
+    bar_ticks: int,
+    themes: Sequence[Piece],
+    unquoted: Sequence[Piece] | None = None,
 ) -> Rules:
     """Return the rules that a config asks for; what it leaves open, themes say.
 
-    `bar_ticks` is the length of the takes' bars.
+    `bar_ticks` is the length of the takes' bars; `unquoted` are all pieces that the budget of quotes
+    guards, by default the themes.
     """
+    if 0 < config.max_quote < LEAST:
+        raise ConfigError(f"--max-quote {config.max_quote}: give at least {LEAST}, or 0 for none")
     end = config.bars * bar_ticks
     if config.longest_note is None:
         longest = max(longest_usual_note(theme) for theme in themes)
@@ -68,6 +79,7 @@ def rules_for(
         off_grid=np.stack((grid(HYBRID), grid(places))),
         barred=barred(foreign_to(themes))[None],
         repetition=np.float32(config.repetition),
+        budget=budget_of(themes if unquoted is None else unquoted, config.max_quote),
     )
     if key is None or not config.key_strength:
         return rules

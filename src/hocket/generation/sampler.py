@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import GenerationConfig
 from hocket.errors import GenerationError
+from hocket.generation.budget import unread
 from hocket.generation.choir import Stepper, Steps
 from hocket.generation.mix import Mix
 from hocket.generation.rules import Rules
@@ -52,6 +54,8 @@ class Take:
     weights: str
     """Fingerprint of the weights."""
 
+    price: float = 0.0
+    """Nats by which the budget of quotes made it less likely."""
     place: int = 0
     """Which of the takes that were kept it is, from 1: its file's number."""
     score: Mapping[str, float] = field(default_factory=dict)
@@ -59,6 +63,17 @@ class Take:
 
     def _repr_html_(self) -> str:
         return self.piece._repr_html_()
+
+
+class Sampled(NamedTuple):
+    """What was sampled of a take."""
+
+    ids: Ids
+    """(T), from START to END."""
+    log_probs: Floats
+    """(T), in nats."""
+    price: float
+    """Nats by which the budget of quotes made it less likely."""
 
 
 def sample(
@@ -71,10 +86,10 @@ def sample(
     *,
     first: int = 1,
     on_step: Callable[[float], None] = lambda bars: None,
-) -> list[tuple[Ids, Floats]]:
+) -> list[Sampled]:
     """Continue each opening (ids from START on) to its END, following the mix (B, bars, M).
 
-    Returns the ids and the log-probabilities of each take; `first` is the number of the first one.
+    `first` is the number of the first one.
     `on_step` gets the number of bars that the slowest take has, every few events.
     """
     flock = _Flock(model, mix)
@@ -82,6 +97,7 @@ def sample(
     streams = [np.random.default_rng((rng, first + take)) for take in range(len(openings))]
     forced = _padded(openings, -1)[:, 1:].T.copy()
     logs: list[tuple[Ids, Floats]] = []
+    prices = np.zeros(len(openings))
     for begin in range(0, MAX_EVENTS, BLOCK):
         darts = np.stack([stream.random(BLOCK) for stream in streams], axis=1)
         ids, scores = np.full(darts.shape, VOCAB.id("END")), np.zeros(darts.shape, np.float32)
@@ -102,6 +118,8 @@ def sample(
                 darts,
                 flock.table,
                 flock.struck,
+                flock.read,
+                prices,
                 steps.logits,
                 steps.events,
                 steps.mix,
@@ -113,7 +131,7 @@ def sample(
         if np.isnan(scores).any():
             raise GenerationError("the model says nothing that is a number; learn again")
         if not alive:
-            return _of_takes(logs)
+            return _of_takes(logs, prices)
     raise GenerationError(f"a take has no end after {MAX_EVENTS} events; ask for fewer bars")
 
 
@@ -127,6 +145,7 @@ class _Flock:
         self.mix = mix
         self.steps, self.table = model.start(len(mix)), GRAMMAR.start(len(mix)).table
         self.struck = np.zeros((len(mix), len(PITCHES)), np.float32)
+        self.read = unread(len(mix))
         _begin(self.steps, self.table, mix)
 
     def slowest(self) -> float:
@@ -144,17 +163,22 @@ class _Flock:
         self.steps.state = {name: array[going] for name, array in before.state.items()}
         self.steps.events[:], self.steps.mix[:] = before.events[going], before.mix[going]
         self.takes, self.mix = self.takes[going], self.mix[going]
-        self.table, self.struck = self.table[going], self.struck[going]
+        self.table, self.struck, self.read = (
+            self.table[going],
+            self.struck[going],
+            self.read[going],
+        )
 
 
-def _of_takes(logs: Sequence[tuple[Ids, Floats]]) -> list[tuple[Ids, Floats]]:
+def _of_takes(logs: Sequence[tuple[Ids, Floats]], prices: NDArray[np.float64]) -> list[Sampled]:
     """Return ids and scores of each take from logs (BLOCK, takes), with START and up to END."""
     ids, scores = (np.concatenate(blocks) for blocks in zip(*logs, strict=True))
     lengths = (ids != VOCAB.id("END")).sum(0) + 1
     return [
-        (
+        Sampled(
             np.concatenate(([VOCAB.id("START")], ids[:length, take])),
             np.concatenate((np.zeros(1, np.float32), scores[:length, take])),
+            float(prices[take]),
         )
         for take, length in enumerate(lengths)
     ]
