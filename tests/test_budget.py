@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from fakes import UNIFORM, FakeSteps, always
 from hocket.analysis.tracing import trace
-from hocket.config import GenerationConfig
+from hocket.config import GenerationConfig, SeedConfig
 from hocket.errors import ConfigError
 from hocket.generation import mix, rules_for, sample
+from hocket.generation.budget import budget_of, longest_quote
 from hocket.generation.choir import Stepper
+from hocket.generation.seeds import candidates
 from hocket.music import Meter, Note, Part, Piece
 from hocket.tokens import VOCAB, decode, encode, simplify
 from takes import DUR, ON
@@ -159,3 +161,28 @@ def test_a_budget_of_next_to_nothing_is_refused(most: int) -> None:
 def test_the_vocabulary_is_as_the_budget_takes_it() -> None:
     assert len(ON) == 88
     assert DUR.start == VOCAB.id("DUR 1")
+
+
+def test_openings_keep_to_the_budget_or_are_cut() -> None:
+    busy = Piece.of(
+        [
+            Note(6 * n, 6, 60 + p)
+            for n, p in enumerate(np.random.default_rng(2).integers(0, 20, 128))
+        ],
+        meters=[Meter(0, 4, 4)],
+    )
+    themes = {"A": busy, "B": a_line()}
+    budget = budget_of(list(themes.values()), 12)
+    groups = candidates(themes, SeedConfig(), 1, 8, budget)
+    assert groups
+    for opening in (opening for group in groups for opening in group):
+        assert longest_quote(decode(np.append(opening.ids, VOCAB.id("END"))), budget) <= 12
+    free = candidates(themes, SeedConfig(), 1, 8)
+    assert max(longest_quote(o.piece, budget) for group in free for o in group) > 12
+
+
+def test_an_opening_asked_for_that_quotes_too_much_is_refused() -> None:
+    themes = {"A": a_line(), "B": a_line()}
+    budget = budget_of(list(themes.values()), 12)
+    with pytest.raises(ConfigError, match="quotes 16 notes in a row: say --max-quote 16"):
+        candidates(themes, SeedConfig(seed="A:1-2+B:1"), 1, 8, budget)

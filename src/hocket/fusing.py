@@ -136,6 +136,7 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
         firsts(run.themes),
         choir,
         run.config,
+        unquoted=[piece for theme in run.themes.values() for piece in theme.pieces],
         weights=weights,
         first=first,
         say=reporter.say,

@@ -18,12 +18,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.analysis.suffixes import Suffixes, go, joined, suffixes, symbol
+from hocket.analysis.suffixes import Suffixes, go, joined, matches, suffixes, symbol
 from hocket.analysis.tracing import symbols_of
 from hocket.compiled import compiled
+from hocket.errors import ConfigError
 from hocket.music import Piece
 from hocket.music.parts import MOST_PARTS
-from hocket.tokens.automaton import JUST_ENDED, ONSETS, PART, TICK, VOICES
+from hocket.tokens import GRAMMAR
+from hocket.tokens.automaton import JUST_ENDED, ONSETS, PART, TICK, VOICES, advance_one
 from hocket.tokens.vocab import LONGEST_STEP, LOUDNESSES, PITCHES, VOCAB
 
 Row = NDArray[np.int64]
@@ -59,7 +61,12 @@ class Budget(NamedTuple):
 
 
 def budget_of(themes: Sequence[Piece], most: int) -> Budget:
-    """Return the budget for pieces that are not to be quoted; 0 is off."""
+    """Return the budget for pieces that are not to be quoted; 0 is off.
+
+    Raises `ConfigError` for one of too few notes.
+    """
+    if 0 < most < LEAST:
+        raise ConfigError(f"--max-quote {most}: give at least {LEAST}, or 0 for none")
     views = ("texture", "melody")
     return Budget(
         most,
@@ -78,6 +85,27 @@ def unread(takes: int) -> Row:
     table = np.zeros((takes, _WIDTH), np.int64)
     table[:, (LAST_TICK, _MELODY + LAST_TICK)] = -1
     return table
+
+
+def longest_quote(piece: Piece, budget: Budget) -> int:
+    """Return the notes in the longest quote of a piece that a budget counts."""
+    views = ((budget.texture, "texture"), (budget.melody, "melody"))
+    lengths = [matches(automaton, symbols_of(piece, view))[0] for automaton, view in views]
+    longest = max(int(found.max(initial=0)) for found in lengths)
+    return longest + 1 if longest else 0
+
+
+def cut_within(ids: NDArray[np.int64], budget: Budget) -> NDArray[np.int64]:
+    """Return events up to the last wait before a quote would get too long."""
+    table, read = GRAMMAR.start(1).table, unread(1)[0]
+    for place, event in enumerate(ids.tolist()):
+        pitch = event - _ON
+        if 0 <= pitch < _COUNT and quoted(read, budget, table[0, TICK], pitch) >= budget.most > 0:
+            waits = [n for n in range(place) if _DUR <= ids[n] < _DUR + _LONGEST]
+            return ids[: waits[-1] + 1]
+        read_on(table[0], read, budget, event)
+        advance_one(table[0], event)
+    return ids
 
 
 @compiled

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hocket.config import RunConfig
 from hocket.generation import mix
+from hocket.generation.budget import budget_of
 from hocket.generation.choir import Stepper
 from hocket.generation.openings import Opening
 from hocket.generation.rules import rules_for
@@ -27,6 +28,7 @@ def compose(
     model: Stepper,
     config: RunConfig,
     *,
+    unquoted: Sequence[Piece] | None = None,
     weights: str = "",
     first: int = 1,
     say: Callable[[str], None] = lambda text: None,
@@ -34,7 +36,8 @@ def compose(
 ) -> list[Take]:
     """Write takes from themes by letter, numbered from `first`, in the first theme's key and metre.
 
-    `model` has learned the themes; `weights` is the fingerprint of what it knows.
+    `model` has learned the themes; `unquoted` are all their pieces, if they have more than one, which
+    the budget of quotes guards; `weights` is the fingerprint of what it knows.
 
     `say` gets a line for each opening chosen. Raises `ConfigError` where an opening does not fit.
     """
@@ -42,7 +45,8 @@ def compose(
     key, moved = key_of_takes(themes, config), _moved(themes)
     common = COMMON_KEY._replace(minor=key.minor)
     constant = mix.weights(wanted.mix, len(themes))
-    kept = search(moved, model, constant, config.opening, config.rng, wanted.bars - 1)
+    budget = budget_of(list(themes.values()) if unquoted is None else unquoted, wanted.max_quote)
+    kept = search(moved, model, constant, config.opening, config.rng, wanted.bars - 1, budget)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
     for opening in dict.fromkeys(openings):
         say(
@@ -56,7 +60,11 @@ def compose(
         model,
         [opening.ids for opening in openings],
         rules_for(
-            wanted, None if wanted.key == "off" else common, bar_ticks, list(themes.values())
+            wanted,
+            None if wanted.key == "off" else common,
+            bar_ticks,
+            list(themes.values()),
+            budget,
         ),
         mix.following(plans),
         wanted,
@@ -93,7 +101,8 @@ def compose(
 def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     """Raise, before anything is learned, what `compose` would raise for a key or an opening."""
     key_of_takes(themes, config)
-    candidates(_moved(themes), config.opening, config.rng, config.generation.bars - 1)
+    budget = budget_of(list(themes.values()), config.generation.max_quote)
+    candidates(_moved(themes), config.opening, config.rng, config.generation.bars - 1, budget)
 
 
 def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:

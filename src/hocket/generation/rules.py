@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from hocket.analysis.metrics import STUCK_QUARTERS
 from hocket.config import GenerationConfig
-from hocket.errors import ConfigError
-from hocket.generation.budget import LEAST, NO_BUDGET, Budget, budget_of
+from hocket.generation.budget import NO_BUDGET, Budget, budget_of
 from hocket.music import DEFAULT_VELOCITY, TICKS_PER_QUARTER, Key, Piece
 from hocket.music.pitch import scale, tonic
 from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
@@ -57,15 +56,14 @@ def rules_for(
     key: Key | None,
     bar_ticks: int,
     themes: Sequence[Piece],
-    unquoted: Sequence[Piece] | None = None,
+    budget: Budget | None = None,
 ) -> Rules:
     """Return the rules that a config asks for; what it leaves open, themes say.
 
-    `bar_ticks` is the length of the takes' bars; `unquoted` are all pieces that the budget of quotes
-    guards, by default the themes.
+    `bar_ticks` is the length of the takes' bars; the budget of quotes is by default that of the themes.
     """
-    if 0 < config.max_quote < LEAST:
-        raise ConfigError(f"--max-quote {config.max_quote}: give at least {LEAST}, or 0 for none")
+    if budget is None:
+        budget = budget_of(themes, config.max_quote)
     end = config.bars * bar_ticks
     if config.longest_note is None:
         longest = max(longest_usual_note(theme) for theme in themes)
@@ -79,7 +77,7 @@ def rules_for(
         off_grid=np.stack((grid(HYBRID), grid(places))),
         barred=barred(foreign_to(themes))[None],
         repetition=np.float32(config.repetition),
-        budget=budget_of(themes if unquoted is None else unquoted, config.max_quote),
+        budget=budget,
     )
     if key is None or not config.key_strength:
         return rules

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hocket.config import SeedConfig
 from hocket.errors import ConfigError, GenerationError
+from hocket.generation.budget import NO_BUDGET, Budget, cut_within, longest_quote
 from hocket.generation.choir import Stepper
 from hocket.generation.mix import following
 from hocket.generation.openings import Excerpt, Opening, Recipe, build, upper_voice
@@ -30,6 +31,7 @@ def search(
     config: SeedConfig,
     rng: int,
     most_bars: int,
+    budget: Budget = NO_BUDGET,
 ) -> list[Opening]:
     """Return the best different openings, best first, one kind after the other.
 
@@ -39,7 +41,7 @@ def search(
     letters = list(themes)
     groups = [
         _different(sorted(_scored(openings, model, letters, constant), key=lambda o: -o.score))
-        for openings in candidates(themes, config, rng, most_bars)
+        for openings in candidates(themes, config, rng, most_bars, budget)
     ]
     kept: list[Opening] = []
     while len(kept) < config.seeds and any(groups):
@@ -50,18 +52,29 @@ def search(
 
 
 def candidates(
-    themes: Mapping[str, Piece], config: SeedConfig, rng: int, most_bars: int
+    themes: Mapping[str, Piece],
+    config: SeedConfig,
+    rng: int,
+    most_bars: int,
+    budget: Budget = NO_BUDGET,
 ) -> list[list[Opening]]:
     """Return the openings to choose from, of at most so many bars, kind by kind; or the fixed one.
 
     A sample of all pairs of excerpts is tried, in the four kinds A+B, B+A, A/B and B/A (for more
-    themes: of every ordered pair), so that takes do not all begin alike. Raises `ConfigError` for a
-    fixed one that cannot be built and where all are too long, `GenerationError` if there is none.
+    themes: of every ordered pair), so that takes do not all begin alike. They keep to the budget of
+    quotes; where none of a kind does, they are cut where it is used up. Raises `ConfigError` for a
+    fixed one that cannot be built or quotes too much, and where all are too long, `GenerationError` if
+    there is none.
     """
     if config.seed is not None:
         fixed = build(Recipe.parse(config.seed), themes)
         if fixed.bars > most_bars:
             raise _too_long([fixed], most_bars)
+        if budget.most and (quote := longest_quote(fixed.piece, budget)) > budget.most:
+            raise ConfigError(
+                f"opening {fixed.recipe} quotes {quote} notes in a row: say --max-quote {quote} or "
+                "more, 0 for no limit, or choose fewer bars"
+            )
         return [[fixed]]
     random = np.random.default_rng((rng, 0x5EED))
     names = sorted(themes)
@@ -78,12 +91,20 @@ def candidates(
         openings = [o for o in built if o is not None]
         long += [o for o in openings if o.bars > most_bars]
         if fitting := [o for o in openings if o.bars <= most_bars]:
-            groups.append(fitting)
+            groups.append(_within(fitting, budget))
     if not groups and long:
         raise _too_long(long, most_bars)
     if not groups:
         raise GenerationError("no opening fits: the themes have too few whole bars with notes")
     return groups
+
+
+def _within(openings: list[Opening], budget: Budget) -> list[Opening]:
+    """Return the openings that keep to the budget; if there are none, all, cut where they leave it."""
+    if not budget.most:
+        return openings
+    kept = [o for o in openings if longest_quote(o.piece, budget) <= budget.most]
+    return kept or [replace(o, ids=cut_within(o.ids, budget)) for o in openings]
 
 
 def _too_long(openings: Sequence[Opening], most_bars: int) -> ConfigError:
