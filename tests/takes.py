@@ -56,7 +56,7 @@ def taken(
         model,
         openings,
         rules_for(config, Key(0, 0), bar_ticks, themes),
-        mix.following([mix.weights(config.mix, 2)[None]] * len(openings)),
+        mix.following([mix.weights(float(config.mix), 2)[None]] * len(openings)),
         config,
         rng,
         first=first,
@@ -99,3 +99,14 @@ def assert_keeps_to_what_was_asked(
         if note.start >= begun:
             together = sum(n.start <= note.start < n.end for n in piece.notes)
             assert together <= max(config.voices, carried)
+
+
+def turns(shares: np.ndarray, lead: int, bars_each: int, bars: int) -> np.ndarray:
+    """Return turns of a mix that stays the same, (bars, M)."""
+    return mix.in_turns(np.tile(shares, (bars, 1)), lead, bars_each)
+
+
+def leading(constant: np.ndarray, themes: Sequence[Piece]) -> np.ndarray:
+    """Return the shares of bars (M) of a mix that stays the same."""
+    shares: np.ndarray = mix.leading_time(constant[None], themes)[0]
+    return shares

@@ -22,6 +22,7 @@ from hocket.music import Note, Piece
 from hocket.tokens import FEATURES, VOCAB, encode, sight
 from hocket.tokens.memory import TAPES, Memory
 from networks import arrays_of, engine_of, in_two_parts, lively, small
+from takes import turns
 
 ALONE = input_sizes(0)
 """What a network of one theme sees: no weights of themes."""
@@ -215,7 +216,7 @@ def test_takes_of_a_choir_are_the_same_alone_and_among_many(whole_numbers: list[
     choir = Choir([Singer(e, mind) for e, mind in zip(whole_numbers, minds, strict=True)])
     config = GenerationConfig(temperature=1.0, top_p=1.0)
     rules = Rules(end=8 * 96, voices=4, barred=barred(VOCAB.families["METER"])[None])
-    plans = [mix.in_turns(np.array([0.5, 0.5]), lead, 1, 8) for lead in (0, 1, 0, 1, 0)]
+    plans = [turns(np.array([0.5, 0.5]), lead, 1, 8) for lead in (0, 1, 0, 1, 0)]
     many = sample(choir, [OPENING] * 5, rules, mix.following(plans), config, 4)
     lengths = [len(take.ids) for take in many]
     assert max(lengths) > min(lengths) + 16

@@ -26,6 +26,7 @@ from takes import (
     assert_keeps_to_what_was_asked,
     openings_of,
     ticks_of,
+    turns,
 )
 
 # Rules that quarrel
@@ -78,9 +79,9 @@ def test_a_take_changes_theme_at_bar_lines() -> None:
     model = Fake(lambda events, weights: weights @ wishes)
     opening = np.array([VOCAB.id("START"), VOCAB.id("METER 4/4")])
     config = replace(PLAIN, bars=12, voices=3, longest_note=1.0)
-    turns = mix.following([mix.in_turns(np.array([0.5, 0.5]), 1, 2, 12)])
+    in_turns = mix.following([turns(np.array([0.5, 0.5]), 1, 2, 12)])
     ((ids, *_),) = sample(
-        model, [opening], rules_for(config, None, 96, [four_four()]), turns, config, 0
+        model, [opening], rules_for(config, None, 96, [four_four()]), in_turns, config, 0
     )
     piece = decode(ids)
     for bar in range(12):

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import four_four, three_four
+from hocket.errors import ConfigError
 from hocket.generation import mix
 from hocket.music import Note, Piece
+from takes import leading, turns
 
 all_shares = st.lists(st.floats(0, 1), min_size=2, max_size=4).filter(lambda w: sum(w) > 0.1)
 
@@ -58,7 +60,7 @@ def test_over_many_bars_each_theme_leads_for_its_share(
     count, lead = len(shares), lead % len(shares)
     round_bars = bars_each * count
     for bars in (32, 320):
-        rows = mix.in_turns(shares, lead, bars_each, bars)
+        rows = turns(shares, lead, bars_each, bars)
         assert rows.shape == (bars, count)
         assert (rows.sum(1) == 1).all()
         assert set(np.unique(rows)) <= {0, 1}
@@ -68,7 +70,7 @@ def test_over_many_bars_each_theme_leads_for_its_share(
         assert (led[shares == 0] == 0).all()
         if shares[lead] * round_bars >= 1:
             assert rows[0, lead] == 1
-    assert (mix.in_turns(shares, lead, bars_each, 7) == rows[:7]).all()
+    assert (turns(shares, lead, bars_each, 7) == rows[:7]).all()
 
 
 @given(all_shares, st.integers(1, 8), st.integers(0, 3))
@@ -77,7 +79,7 @@ def test_a_round_gives_each_theme_its_share_and_no_second_turn(
 ) -> None:
     shares = np.array(parts) / sum(parts)
     count, lead = len(shares), lead % len(shares)
-    first = mix.in_turns(shares, lead, bars_each, bars_each * count)
+    first = turns(shares, lead, bars_each, bars_each * count)
     assert (np.abs(first.sum(0) - shares * bars_each * count) < 1 + 1e-6).all()
     order = ((first.argmax(1) - lead) % count).tolist()
     assert order == sorted(order)
@@ -93,8 +95,7 @@ themes_of_any_density = st.lists(st.integers(1, 12), min_size=2, max_size=2).map
 def test_the_dial_is_heard_at_each_value(lead: int, themes: list[Piece]) -> None:
     """The first theme leads more bars the further the dial is turned to it."""
     dial = [
-        mix.in_turns(mix.leading_time(mix.weights(i / 10, 2), themes), lead, 2, 32)[:, 0].sum()
-        for i in range(11)
+        turns(leading(mix.weights(i / 10, 2), themes), lead, 2, 32)[:, 0].sum() for i in range(11)
     ]
     assert dial == sorted(dial)
     assert dial[0] == 0
@@ -105,7 +106,7 @@ def test_the_dial_is_heard_at_each_value(lead: int, themes: list[Piece]) -> None
 def test_turns_by_hand() -> None:
     def leads(first: float, lead: int, bars_each: int) -> list[int]:
         shares = np.array([first, 1 - first])
-        rows = mix.in_turns(shares, lead, bars_each, 12)
+        rows = turns(shares, lead, bars_each, 12)
         return [int(theme) for theme in rows.argmax(1)]
 
     assert leads(0.5, 0, 2) == [0, 0, 1, 1] * 3
@@ -117,26 +118,53 @@ def test_turns_by_hand() -> None:
 
 
 def test_each_take_has_its_own_lead() -> None:
-    plans = [mix.in_turns(np.array([0.5, 0.5]), lead, 2, 8) for lead in (0, 1, 0)]
-    turns = mix.following(plans).argmax(2)
-    assert turns[:, :5].tolist() == [[0, 0, 1, 1, 0], [1, 1, 0, 0, 1], [0, 0, 1, 1, 0]]
+    plans = [turns(np.array([0.5, 0.5]), lead, 2, 8) for lead in (0, 1, 0)]
+    led = mix.following(plans).argmax(2)
+    assert led[:, :5].tolist() == [[0, 0, 1, 1, 0], [1, 1, 0, 0, 1], [0, 0, 1, 1, 0]]
 
 
 def test_a_busy_theme_leads_for_less_time() -> None:
     even = mix.weights(0.5, 2)
     slow, busy = three_four(), four_four()
     densities = [len(theme.notes) / theme.end for theme in (slow, busy)]
-    shares = mix.leading_time(even, [slow, busy])
+    shares = leading(even, [slow, busy])
     assert shares.sum() == pytest.approx(1)
     assert (shares[0] > shares[1]) == (densities[0] < densities[1])
-    assert mix.leading_time(even, [busy, busy]).tolist() == [0.5, 0.5]
-    assert mix.leading_time(mix.weights(1.0, 2), [slow, busy]).tolist() == [1, 0]
+    assert leading(even, [busy, busy]).tolist() == [0.5, 0.5]
+    assert leading(mix.weights(1.0, 2), [slow, busy]).tolist() == [1, 0]
 
 
 @given(themes_of_any_density, st.floats(0, 1))
 def test_the_dial_is_the_share_of_notes(themes: list[Piece], dial: float) -> None:
     constant = mix.weights(dial, 2)
-    shares = mix.leading_time(constant, themes)
+    shares = leading(constant, themes)
     notes = shares * [len(theme.notes) / theme.end for theme in themes]
     assert shares.sum() == pytest.approx(1)
     assert notes / notes.sum() == pytest.approx(constant, abs=1e-6)
+
+
+def test_a_curve_goes_straight_from_point_to_point() -> None:
+    found = mix.curve("0:1, 4:.5,8:0", 3, 10)
+    assert found[:, 0].tolist() == pytest.approx(
+        [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0, 0]
+    )
+    assert found.sum(1).tolist() == pytest.approx([1] * 10)
+    assert (found[:, 1] == found[:, 2]).all()
+    assert (mix.curve(0.3, 2, 4) == mix.curve("0:.3", 2, 4)).all()
+
+
+@pytest.mark.parametrize("text", ["", "a", "0:2", "0:1,", "4:.5, 2:1", "0:-1", "0:1;4:0", "1e3:.5"])
+def test_what_is_no_curve_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="mix "):
+        mix.curve(text, 2, 8)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(1, 4), st.integers(0, 1))
+def test_up_to_any_round_each_theme_leads_for_its_share_of_a_curve(
+    firsts: list[float], bars_each: int, lead: int
+) -> None:
+    shares = np.array([[first, 1 - first] for first in firsts])
+    found = mix.in_turns(shares, lead, bars_each)
+    assert found.shape == shares.shape
+    for bar in range(2 * bars_each, len(firsts) + 1, 2 * bars_each):
+        assert abs(found[:bar, 0].sum() - shares[:bar, 0].sum()) <= 1.5

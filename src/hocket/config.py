@@ -136,7 +136,13 @@ class GenerationConfig:
     takes: int = knob(64, "takes to write, all in one batch, of which the best are kept", 1, 1024)
     keep: int = knob(4, "takes that are kept, the best ones that are not alike", 1, 1024)
     bars: int = knob(32, "length of a take in bars, its opening included", 1, 1000)
-    mix: float = knob(0.5, "weight of the first theme; the others share the rest", 0, 1)
+    mix: float | str = knob(
+        0.5,
+        "weight of the first theme, the others share the rest; or a curve over bars, as in "
+        "'0:1, 16:.5, 32:0'",
+        0,
+        1,
+    )
     turns: int = knob(
         2, "bars after which the themes take turns at an even mix; 0 for one steady mix", 0, 64
     )

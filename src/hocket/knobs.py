@@ -58,18 +58,21 @@ def _add_knob(group: Any, section: Any, knob: dataclasses.Field[Any]) -> None:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
     else:
         options["metavar"] = kinds[0].__name__.upper()
-        group.add_argument(flag, type=_value_of(knob, kinds[0]), **options)
+        group.add_argument(flag, type=_value_of(knob, tuple(kinds)), **options)
 
 
-def _value_of(knob: dataclasses.Field[Any], kind: Any) -> Callable[[str], Any]:
+def _value_of(knob: dataclasses.Field[Any], kinds: tuple[Any, ...]) -> Callable[[str], Any]:
     """Return what turns a word into a knob's value; a word that cannot be one is wrong usage."""
 
     def value(word: str) -> Any:
-        try:
-            given = kind(word)
-        except ValueError:
-            given = word
-        if words := config.fault(given, (kind,), knob.metadata):
+        given: Any = word
+        for kind in kinds:
+            try:
+                given = kind(word)
+            except ValueError:
+                continue
+            break
+        if words := config.fault(given, kinds, knob.metadata):
             raise argparse.ArgumentTypeError(words)
         return given
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hocket.config import RunConfig
 from hocket.generation import mix
-from hocket.generation.budget import budget_of
+from hocket.generation.budget import budget_of, longest_quote
 from hocket.generation.choir import Stepper
 from hocket.generation.openings import Opening
 from hocket.generation.rules import rules_for
@@ -44,7 +44,8 @@ def compose(
     wanted, letters = config.generation, list(themes)
     key, moved = key_of_takes(themes, config), _moved(themes)
     common = COMMON_KEY._replace(minor=key.minor)
-    constant = mix.weights(wanted.mix, len(themes))
+    curve = mix.curve(wanted.mix, len(themes), wanted.bars)
+    constant = curve.mean(0)
     budget = budget_of(list(themes.values()) if unquoted is None else unquoted, wanted.max_quote)
     kept = search(moved, model, constant, config.opening, config.rng, wanted.bars - 1, budget)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
@@ -53,8 +54,12 @@ def compose(
             f"opening {opening.recipe}: likelihood {opening.likelihood:.2f} nats an event, "
             f"harmonic distance {opening.distance:.2f}"
         )
-    shares = mix.leading_time(constant, list(themes.values()))
-    plans = [_plan(opening, letters, constant, shares, config) for opening in openings]
+        if budget.most and (quote := longest_quote(opening.whole, budget)) > budget.most:
+            say(
+                f"it was asked for, and quotes {quote} notes in a row; the budget counts from there on"
+            )
+    shares = mix.leading_time(curve, list(themes.values()))
+    plans = [_plan(opening, letters, curve, shares, wanted.turns) for opening in openings]
     bar_ticks = openings[0].piece.main_meter.bar_ticks
     sampled = sample(
         model,
@@ -101,6 +106,7 @@ def compose(
 def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     """Raise, before anything is learned, what `compose` would raise for a key or an opening."""
     key_of_takes(themes, config)
+    mix.curve(config.generation.mix, len(themes), config.generation.bars)
     budget = budget_of(list(themes.values()), config.generation.max_quote)
     candidates(_moved(themes), config.opening, config.rng, config.generation.bars - 1, budget)
 
@@ -139,22 +145,19 @@ def _moved(themes: Mapping[str, Piece]) -> dict[str, Piece]:
 def _plan(
     opening: Opening,
     letters: Sequence[str],
-    constant: NDArray[np.float32],
+    curve: NDArray[np.float32],
     shares: NDArray[np.float64],
-    config: RunConfig,
+    turns: int,
 ) -> NDArray[np.float32]:
     """Return the weights of the themes bar by bar, (bars, M): the opening's own, then the mix.
 
     After an opening the theme that began it leads again.
     """
-    wanted = config.generation
-    left = wanted.bars - opening.bars
-    if wanted.turns:
+    rest = curve[opening.bars :]
+    if turns:
         lead = letters.index(opening.recipe.first.theme)
-        rest = mix.in_turns(shares, lead, wanted.turns, left)
-    else:
-        rest = np.repeat(constant[None], left, axis=0)
-    return np.concatenate((opening.plan(letters, constant), rest))
+        rest = mix.in_turns(shares[opening.bars :], lead, turns)
+    return np.concatenate((opening.plan(letters, curve.mean(0)), rest))
 
 
 def _blended_tempo(themes: Sequence[Piece], weights: NDArray[np.float32]) -> Tempo:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hocket.errors import ConfigError
 from hocket.music import Note, Piece
 from hocket.music.bars import numbered_bars
-from hocket.tokens import GRAMMAR, VOCAB, waiting
+from hocket.tokens import GRAMMAR, VOCAB, decode, waiting
 
 HARMONY_WEIGHT = 1.0
 """Nats per event that a full harmonic clash at the joint costs."""
@@ -82,6 +82,11 @@ class Opening:
     """The tick at which the second theme begins; 0 if it is layered."""
     likelihood: float = 0.0
     distance: float = 0.0
+
+    @property
+    def whole(self) -> Piece:
+        """What is said of it."""
+        return decode(np.append(self.ids, VOCAB.id("END")))
 
     @property
     def score(self) -> float:

@@ -62,19 +62,14 @@ def candidates(
 
     A sample of all pairs of excerpts is tried, in the four kinds A+B, B+A, A/B and B/A (for more
     themes: of every ordered pair), so that takes do not all begin alike. They keep to the budget of
-    quotes; where none of a kind does, they are cut where it is used up. Raises `ConfigError` for a
-    fixed one that cannot be built or quotes too much, and where all are too long, `GenerationError` if
-    there is none.
+    quotes; where none of a kind does, they are cut where it is used up; a fixed one stays as it was
+    asked for. Raises `ConfigError` for a fixed one that cannot be built and where all are too long,
+    `GenerationError` if there is none.
     """
     if config.seed is not None:
         fixed = build(Recipe.parse(config.seed), themes)
         if fixed.bars > most_bars:
             raise _too_long([fixed], most_bars)
-        if budget.most and (quote := longest_quote(fixed.piece, budget)) > budget.most:
-            raise ConfigError(
-                f"opening {fixed.recipe} quotes {quote} notes in a row: say --max-quote {quote} or "
-                "more, 0 for no limit, or choose fewer bars"
-            )
         return [[fixed]]
     random = np.random.default_rng((rng, 0x5EED))
     names = sorted(themes)
