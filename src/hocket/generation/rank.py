@@ -130,9 +130,9 @@ def mean_likelihoods(choir: Choir, takes: Sequence[Take]) -> NDArray[np.float64]
 
 
 def _places(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where each value (N) stands among all, from 0 to 1."""
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return np.asarray(order / max(len(values) - 1, 1), np.float64)
+    """Return where each value (N) stands among all, from 0 to 1; equal ones stand together."""
+    less = (values[:, None] > values).sum(1) + ((values[:, None] == values).sum(1) - 1) / 2
+    return np.asarray(less / max(len(values) - 1, 1), np.float64)
 
 
 def _different(scored: Sequence[Ranked], pieces: Sequence[Piece], keep: int) -> list[Ranked]:
