@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hocket.analysis.metrics import STUCK_QUARTERS
 from hocket.config import GenerationConfig
 from hocket.generation.budget import NO_BUDGET, Budget, budget_of
+from hocket.generation.loops import usual_times
 from hocket.music import DEFAULT_VELOCITY, TICKS_PER_QUARTER, Key, Piece
 from hocket.music.pitch import scale, tonic
 from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
@@ -47,6 +48,8 @@ class Rules(NamedTuple):
     last_bar: int = NEVER
     budget: Budget = NO_BUDGET
     """How much may be quoted of the themes."""
+    times: int = 0
+    """So often in a row the same figure may come before it is pressed down; 0: off."""
     repetition: np.float32 = np.float32(0)
     """How strongly a pitch is pressed down for each time that it was struck of late, but one."""
 
@@ -78,6 +81,7 @@ def rules_for(
         barred=barred(foreign_to(themes))[None],
         repetition=np.float32(config.repetition),
         budget=budget,
+        times=usual_times(themes),
     )
     if key is None or not config.key_strength:
         return rules

@@ -17,6 +17,7 @@ from hocket.config import GenerationConfig
 from hocket.errors import GenerationError
 from hocket.generation.budget import unread
 from hocket.generation.choir import Stepper, Steps
+from hocket.generation.loops import unheard
 from hocket.generation.mix import Mix
 from hocket.generation.rules import Rules
 from hocket.generation.walking import Knobs, go_on, hear, score
@@ -118,6 +119,7 @@ def sample(
                 darts,
                 flock.table,
                 flock.struck,
+                flock.heard,
                 flock.read,
                 prices,
                 steps.logits,
@@ -145,7 +147,7 @@ class _Flock:
         self.mix = mix
         self.steps, self.table = model.start(len(mix)), GRAMMAR.start(len(mix)).table
         self.struck = np.zeros((len(mix), len(PITCHES)), np.float32)
-        self.read = unread(len(mix))
+        self.heard, self.read = unheard(len(mix)), unread(len(mix))
         _begin(self.steps, self.table, mix)
 
     def slowest(self) -> float:
@@ -163,11 +165,8 @@ class _Flock:
         self.steps.state = {name: array[going] for name, array in before.state.items()}
         self.steps.events[:], self.steps.mix[:] = before.events[going], before.mix[going]
         self.takes, self.mix = self.takes[going], self.mix[going]
-        self.table, self.struck, self.read = (
-            self.table[going],
-            self.struck[going],
-            self.read[going],
-        )
+        self.table, self.struck = self.table[going], self.struck[going]
+        self.heard, self.read = self.heard[going], self.read[going]
 
 
 def _of_takes(logs: Sequence[tuple[Ids, Floats]], prices: NDArray[np.float64]) -> list[Sampled]:

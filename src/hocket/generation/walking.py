@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hocket.compiled import compiled
 from hocket.generation.budget import keep_within, read_on
 from hocket.generation.choosing import draw, weigh
+from hocket.generation.loops import hear_on, press_loops
 from hocket.generation.pressing import press, remember
 from hocket.generation.rules import Rules
 from hocket.tokens.automaton import (
@@ -71,6 +72,7 @@ def go_on(
     darts: NDArray[np.float64],
     table: Ids,
     struck: Floats,
+    heard: Ids,
     read: Ids,
     prices: NDArray[np.float64],
     logits: Floats,
@@ -84,9 +86,10 @@ def go_on(
     Row b of the arrays (B, …) is of the take `takes[b]`. `forced` (N, takes) are events that are not
     to be chosen, -1 where they may be. `darts` (BLOCK, takes) are numbers from 0 to 1; the events and
     their log-probabilities for the model go into `ids` and `scores`, of the same shape, at `step`
-    modulo BLOCK. `read` (B, K) is what the budget has read of them, and to `prices` (takes) is added
-    what it costs, in nats. A take that is done gets END, and so does one for which the model says
-    nothing that is a number: its score is then NaN. Read: logits (B, V). Returns as `hear` does.
+    modulo BLOCK. `heard` and `read` (B, K) are what is known of their figures and quotes, and to
+    `prices` (takes) is added what the budget costs, in nats. A take that is done gets END, and so does
+    one for which the model says nothing that is a number: its score is then NaN. Read: logits (B, V).
+    Returns as `hear` does.
     """
     mask = np.empty(logits.shape[1], np.bool_)
     weights = np.empty(logits.shape[1], np.float32)
@@ -103,6 +106,7 @@ def go_on(
         event = forced[step, take] if step < len(forced) else -1
         if event < 0:
             press(table[b], rules, struck[b], weights)
+            press_loops(table[b], heard[b], rules.times, weights)
             prices[take] += keep_within(
                 table[b], read[b], rules.budget, rules.end, mask, logits[b], weights
             )
@@ -111,6 +115,7 @@ def go_on(
             if event < 0:
                 events[b], scores[line, take] = _END, np.nan
                 continue
+        hear_on(table[b], heard[b], event)
         read_on(table[b], read[b], rules.budget, event)
         events[b] = ids[line, take] = event
         scores[line, take] = min(logits[b, event] - norm, np.float32(0))
