@@ -34,7 +34,9 @@ def later(notes: list[Note], by: int) -> list[Note]:
 
 def test_a_piece_without_notes_is_all_zeros() -> None:
     found = measure(Piece.of([]), {"a": Piece.of(walk(30, 1))})
-    assert found == Measures(0, 0, 0.0, 0, 0.0, {"a": 0.0}, 0.0, 0.0, 0.0, 0, 0.0, 0)
+    assert found == Measures(
+        0, 0, 0.0, 0, 0.0, {"a": 0.0}, 0.0, 0.0, 0.0, 0, 0.0, 0, 0.0, 0.0, 0, 0.0, 0, 1.0
+    )
 
 
 def test_small_values_by_hand() -> None:
@@ -174,6 +176,6 @@ def test_table_shows_names_as_they_are_and_legend_every_column() -> None:
     for word in ("[red]x.mid", "[b]a", "c", "1.00", "40"):
         assert word in text
     columns = [line.split("  ")[0] for line in legend().splitlines()]
-    assert [c for c in columns if c not in as_json(rows["y"])] == ["A, B, …"]
+    assert [c for c in columns if c not in as_json(rows["y"])] == ["A, B, …", "chance"]
     assert {"cover16", "longest", "known", "switches", "in_key"} <= set(columns)
     assert "share of notes" in legend()

@@ -117,15 +117,17 @@ def _check_way(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> int:
     from hocket.display import Display, show_check
 
-    measures = workflows.check(
+    found = workflows.compare(
         options.take, against=options.against, pedal=options.pedal, reporter=Display()
     )
     if options.json:
         from hocket.analysis import as_json
 
-        print(json.dumps(as_json(measures), indent=2))
+        chance = {name: level._asdict() for name, level in found.chance().items()}
+        more = {"chance": chance, "quotes": found.quotes()}
+        print(json.dumps(as_json(found.measures) | more, indent=2))
         return 0
-    show_check(Path(options.take).name, options.against, measures)
+    show_check(Path(options.take).name, options.against, found)
     return 0
 
 

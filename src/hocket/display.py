@@ -15,12 +15,12 @@ from rich.text import Text
 from hocket.scores import printable
 
 if TYPE_CHECKING:
-    from hocket.analysis import Measures
     from hocket.corpus import Library
     from hocket.model.weights import Weights
     from hocket.runs import Run
     from hocket.sources import Theme
     from hocket.training import Progress as Learned
+    from hocket.workflows import Comparison
 
 LINE_EVERY = 100
 """Steps between two lines where there is no terminal to draw a bar on."""
@@ -107,10 +107,12 @@ class Display:
     def show(self, run: Run, *, learned: bool = True) -> None:
         """Print the takes' measures, how learning ended if there was any, and where all of it is."""
         from hocket.analysis import table
+        from hocket.analysis.chance import notes_in
         from hocket.runs import take_name
+        from hocket.sources import wholes
 
         rows = {take_name(t.place): m for t, m in zip(run.takes, run.measures, strict=True)}
-        self._console.print(table(rows))
+        self._console.print(table(rows, notes_in(wholes(run.themes).values())))
         for letter, theme in run.themes.items():
             self.say(f"{letter} is {theme.title}")
         loss = "" if run.held_out is None else f"; held-out loss {run.held_out:.3f} nats an event"
@@ -149,13 +151,18 @@ class Display:
             )
 
 
-def show_check(take: str, against: Sequence[str], measures: Measures) -> None:
-    """Print the measures of one piece in a table, with what they mean."""
+def show_check(take: str, against: Sequence[str], found: Comparison) -> None:
+    """Print the measures of one piece in a table, with what they mean, and its longest quotes."""
     from hocket.analysis import legend, table
+    from hocket.analysis.chance import notes_in
+    from hocket.analysis.quoted import in_words
     from hocket.sources import LETTERS
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(table({printable(take): measures}))
+    console.print(table({printable(take): found.measures}, notes_in(found.themes.values())))
     for letter, theme in zip(LETTERS, against, strict=False):
         console.print(Text(f"{letter} is {printable(theme)}"))
+    for view, quotes in found.quotes().items():
+        for quote in quotes:
+            console.print(Text(in_words(view, quote)))
     console.print(Text(legend()))

@@ -39,7 +39,7 @@ from hocket.music import Piece
 from hocket.music.pitch import estimate_key, key_name
 from hocket.scores import write
 from hocket.scores.files import atomic_write, make_folder, read_bytes, remove, write_text
-from hocket.sources import THEME_SUFFIX, Theme
+from hocket.sources import THEME_SUFFIX, Theme, wholes
 from hocket.tokens import VOCAB
 
 CONFIG_FILE = "run.toml"
@@ -217,9 +217,9 @@ def save_takes(folder: Path, run: Run) -> None:
         name = take_name(take.place)
         picture = roll_png(take.piece, origins(take.piece, named(run.themes)))
         atomic_write(folder / f"{name}.png", picture)
-    write_text(
-        folder / REPORT_FILE, json.dumps(report(folder, run), indent=2, ensure_ascii=False) + "\n"
-    )
+    said = json.dumps(report(folder, run), indent=2, ensure_ascii=False)
+    rows = re.sub(r"\[\n\s+([^][{}]*?)\n\s+\]", lambda row: f"[{' '.join(row[1].split())}]", said)
+    write_text(folder / REPORT_FILE, rows + "\n")
 
 
 def named(themes: Mapping[str, Theme]) -> dict[str, Sequence[Piece]]:
@@ -230,10 +230,15 @@ def named(themes: Mapping[str, Theme]) -> dict[str, Sequence[Piece]]:
 def report(folder: Path, run: Run) -> dict[str, Any]:
     """Return what report.json holds; takes that the folder's report already lists stay listed."""
     from hocket import __version__
+    from hocket.analysis.chance import chance, notes_in
+    from hocket.analysis.quoted import note_map
 
     takes = {entry["file"]: entry for entry in _reported(folder)}
     for take, measures in zip(run.takes, run.measures, strict=True):
-        entry = _recipe(take) | {"measures": as_json(measures)}
+        entry = _recipe(take) | {
+            "measures": as_json(measures),
+            "map": note_map(take.piece, wholes(run.themes)),
+        }
         takes[entry["file"]] = entry
     by_number = sorted(takes, key=lambda file: int(_TAKE.fullmatch(file)[1]))  # type: ignore[index]
     present = [takes[file] for file in by_number if (folder / file).exists()]
@@ -252,6 +257,10 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
         },
         "tried": run.tried,
         "learned": {"held_out": run.held_out, "stopped": run.stopped},
+        "chance": {
+            name: level._asdict()
+            for name, level in chance(notes_in(wholes(run.themes).values())).items()
+        },
         "medians": medians([Measures(**entry["measures"]) for entry in present]),
         "takes": present,
     }

@@ -3,7 +3,7 @@
     fuse   themes -> corpus -> training -> weights -> openings -> takes -> measures -> a run's folder
     learn  a theme -> a theme file, on top of the base model
     train  a prepared corpus -> a base model
-    check  a piece beside themes -> measures
+    check  a piece beside themes -> measures, quotes and where they come from
     tokens a piece -> its events, readably
     prepare folders of score files -> ids on disk
 
@@ -13,10 +13,10 @@ matplotlib) are imported where they are used, so that `hocket --help` and `impor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hocket import config as settings
 from hocket.config import RunConfig
@@ -34,6 +34,7 @@ from hocket.sources import (
 
 if TYPE_CHECKING:
     from hocket.analysis import Measures
+    from hocket.analysis.chance import Level
     from hocket.corpus import Library
     from hocket.model.weights import Weights
     from hocket.music import Piece
@@ -203,14 +204,37 @@ def train(
     return weights
 
 
-def check(
+class Comparison(NamedTuple):
+    """A piece beside themes by letter, and what was found."""
+
+    piece: Piece
+    themes: Mapping[str, Sequence[Piece]]
+    measures: Measures
+
+    def quotes(self, most: int = 3) -> dict[str, list[dict[str, Any]]]:
+        """Return the longest quotes in texture, melody and tune."""
+        from hocket.analysis.quoted import longest_quotes
+
+        return longest_quotes(self.piece, self.themes, most)
+
+    def chance(self) -> dict[str, Level]:
+        """Return what the measures would be, by chance, of a piece that knows nothing of the themes."""
+        from hocket.analysis.chance import chance, notes_in
+
+        return chance(notes_in(self.themes.values()))
+
+
+def compare(
     take: str | Path | Piece,
     *,
     against: str | Path | Piece | Sequence[str | Path | Piece],
     pedal: bool = False,
     reporter: Reporter | None = None,
-) -> Measures:
-    """Measure a piece beside themes: what it quotes, how it mixes, whether it keeps its key."""
+) -> Comparison:
+    """Look at a piece beside themes: what it quotes and from where, how it mixes, its key.
+
+    Raises `ScoreError` or `ConfigError`.
+    """
     from hocket.analysis import measure
     from hocket.music import Piece
 
@@ -219,8 +243,20 @@ def check(
     if not 1 <= len(against) <= MOST_THEMES:
         raise ConfigError(f"{len(against)} themes to check against; give 1 to {MOST_THEMES}")
     heard = reporter or Silent()
-    themes = [_against(theme, pedal, heard) for theme in against]
-    return measure(read_source(take, pedal, heard), wholes(lettered(themes)))
+    themes = wholes(lettered([_against(theme, pedal, heard) for theme in against]))
+    piece = read_source(take, pedal, heard)
+    return Comparison(piece, themes, measure(piece, themes))
+
+
+def check(
+    take: str | Path | Piece,
+    *,
+    against: str | Path | Piece | Sequence[str | Path | Piece],
+    pedal: bool = False,
+    reporter: Reporter | None = None,
+) -> Measures:
+    """Measure a piece beside themes: the numbers of `compare`."""
+    return compare(take, against=against, pedal=pedal, reporter=reporter).measures
 
 
 def _against(source: Source, pedal: bool, reporter: Reporter) -> Theme:

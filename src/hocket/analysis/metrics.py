@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hocket.analysis.hands import playable
 from hocket.analysis.provenance import RUN, Bools, Ints, Quotes, Theme, unison
+from hocket.analysis.tracing import trace
 from hocket.music.piece import TICKS_PER_QUARTER, Piece
 from hocket.music.pitch import best_scale
 
@@ -67,6 +69,18 @@ class Measures:
         }
     )
     polyphony: int = field(metadata={"says": "most notes sounding at once"})
+    melody_known: float = field(
+        metadata={"says": "known, of the melody alone: the highest notes, in their rhythm"}
+    )
+    melody_cover16: float = field(metadata={"says": "cover16, of the melody alone"})
+    melody_longest: int = field(metadata={"says": "longest, of the melody alone"})
+    tune_cover16: float = field(
+        metadata={"says": "cover16, of the melody alone without its rhythm, repeated notes once"}
+    )
+    tune_longest: int = field(metadata={"says": "longest, of the melody alone without its rhythm"})
+    playable: float = field(
+        metadata={"says": "share of the instants whose notes two hands can hold, a tenth each"}
+    )
 
 
 def measure(piece: Piece, themes: Mapping[str, Theme]) -> Measures:
@@ -78,6 +92,7 @@ def measure(piece: Piece, themes: Mapping[str, Theme]) -> Measures:
     _, distinct = unison(piece)
     kept = [piece.notes[i] for i in distinct]
     bars = len(piece.bars())
+    melody, tune = (trace(piece, themes, view) for view in ("melody", "tune"))
     none = np.zeros((1, len(kept)), np.bool_)  # so that no themes at all work as well
     inside = np.vstack([none, *(quotes.covered(theme, RUN)[None] for theme in themes)])
     quoted = np.vstack([none, *(quotes.covered(theme, QUOTE)[None] for theme in themes)])
@@ -99,6 +114,12 @@ def measure(piece: Piece, themes: Mapping[str, Theme]) -> Measures:
             np.array([note.start for note in kept], np.int64),
             np.array([note.end for note in kept], np.int64),
         ),
+        melody_known=_share(np.any(melody.covered(RUN), axis=0)),
+        melody_cover16=_share(np.any(melody.covered(QUOTE), axis=0)),
+        melody_longest=melody.longest,
+        tune_cover16=_share(np.any(tune.covered(QUOTE), axis=0)),
+        tune_longest=tune.longest,
+        playable=playable(piece),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import fields
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from hocket.analysis.chance import chance
 from hocket.analysis.metrics import Measures
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ _COLUMNS = {
 """What the table shows, under the measures' own names; JSON has all of them."""
 
 
-def table(rows: Mapping[str, Measures]) -> Table:
+def table(rows: Mapping[str, Measures], notes: float | None = None) -> Table:
     """Return a table for the terminal, one row per piece and, for several, one of medians.
+
+    If it is said how many `notes` the themes have on average, a last row tells what pieces have of such
+    themes by chance.
 
     A theme's share stands under the theme's name.
 
@@ -50,15 +54,20 @@ def table(rows: Mapping[str, Measures]) -> Table:
     found = {piece: as_json(measures) for piece, measures in rows.items()}
     if len(rows) > 1:
         found["median"] = medians(list(rows.values()))
+    if notes is not None:
+        found["chance"] = {name: level.median for name, level in chance(notes).items()}
     for piece, values in found.items():
         cells = [Text(piece)]
         for column, shown in _COLUMNS.items():
-            value = values[column]
+            value = values.get(column, {} if column == "share" else None)
+            if value is None:
+                cells.append(Text(""))
+                continue
             if column == "share":
                 cells += [Text(shown.format(value[t]) if t in value else "") for t in themes]
             else:
                 cells.append(Text(shown.format(round(value) if shown == "{:d}" else value)))
-        if piece == "median":
+        if piece in ("median", "chance"):
             result.add_section()
         result.add_row(*cells)
     return result
@@ -68,7 +77,10 @@ def legend() -> str:
     """Return what each column of the table means, in plain words, a line each."""
     says = {item.name: item.metadata["says"] for item in fields(Measures)}
     heads = {column: "A, B, …" if column == "share" else column for column in _COLUMNS}
-    return "\n".join(f"{heads[column]:<9} {says[column]}" for column in _COLUMNS)
+    lines = [f"{heads[column]:<9} {says[column]}" for column in _COLUMNS]
+    return "\n".join(
+        [*lines, "chance    the median of pieces that have nothing to do with such themes"]
+    )
 
 
 def as_json(measures: Measures) -> dict[str, Any]:

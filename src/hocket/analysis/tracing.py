@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.analysis.provenance import RUN, Theme, unison
-from hocket.analysis.suffixes import joined, matches, suffixes, symbol
+from hocket.analysis.suffixes import Suffixes, joined, matches, suffixes, symbol
 from hocket.compiled import compiled
 from hocket.music import Piece
 from hocket.music.bars import numbered_bars
@@ -77,9 +78,9 @@ def trace(piece: Piece, themes: Mapping[str, Theme], view: str = "texture") -> T
     lengths = np.zeros((len(themes), len(kept)), np.int64)
     found: dict[str, list[Quote]] = {}
     for row, (name, theme) in enumerate(themes.items()):
-        pieces = [theme] if isinstance(theme, Piece) else list(theme)
-        seen = [_seen(own, view) for own in pieces]
-        long, ends = matches(suffixes(joined([symbols for _, symbols in seen])), read)
+        pieces = (theme,) if isinstance(theme, Piece) else tuple(theme)
+        automaton, seen = _known(pieces, view)
+        long, ends = matches(automaton, read)
         begins = np.cumsum([0, *(len(symbols) + 1 for _, symbols in seen)])
         lines = [np.array([bar.start for bar in numbered_bars(own)]) for own in pieces]
         _cover(long, lengths[row])
@@ -91,6 +92,13 @@ def trace(piece: Piece, themes: Mapping[str, Theme], view: str = "texture") -> T
             moved = piece.notes[kept[notes.start]].pitch - note.pitch
             found[name].append(Quote(notes, Source(name, member, bar, moved)))
     return Trace(kept, lengths, found)
+
+
+@lru_cache(maxsize=64)
+def _known(pieces: tuple[Piece, ...], view: str) -> tuple[Suffixes, list[tuple[Ints, Ints]]]:
+    """Return the automaton of a theme and what it is made of; many takes ask about few themes."""
+    seen = [_seen(own, view) for own in pieces]
+    return suffixes(joined([symbols for _, symbols in seen])), seen
 
 
 def _maximal(lengths: Ints, ends: Ints) -> list[tuple[range, int]]:
