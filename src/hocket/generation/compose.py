@@ -9,18 +9,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.analysis.provenance import origins
 from hocket.config import RunConfig
 from hocket.generation import mix
 from hocket.generation.budget import budget_of, longest_quote
 from hocket.generation.choir import Stepper
 from hocket.generation.openings import Opening
 from hocket.generation.rules import rules_for
-from hocket.generation.sampler import Take, sample
+from hocket.generation.sampler import Sampled, Take, sample
 from hocket.generation.seeds import candidates, search
 from hocket.music import Key, Part, Piece, Tempo
 from hocket.music.dynamics import shaded
 from hocket.music.pitch import COMMON_KEY, agreeing, estimate_key, interval, parse_key
 from hocket.tokens import decode, simplify
+
+TRIAL = 16
+"""So many takes are written before the mix is corrected by what came of it."""
 
 
 def compose(
@@ -40,6 +44,9 @@ def compose(
     the budget of quotes guards; `weights` is the fingerprint of what it knows.
 
     `say` gets a line for each opening chosen. Raises `ConfigError` where an opening does not fit.
+
+    The first `TRIAL` takes tell how much the turns of a theme are worth: in later ones, the theme that
+    came short leads longer.
     """
     wanted, letters = config.generation, list(themes)
     key, moved = key_of_takes(themes, config), _moved(themes)
@@ -58,25 +65,31 @@ def compose(
             say(
                 f"it was asked for, and quotes {quote} notes in a row; the budget counts from there on"
             )
-    shares = mix.leading_time(curve, list(themes.values()))
-    plans = [_plan(opening, letters, curve, shares, wanted.turns) for opening in openings]
-    bar_ticks = openings[0].piece.main_meter.bar_ticks
-    sampled = sample(
-        model,
-        [opening.ids for opening in openings],
-        rules_for(
-            wanted,
-            None if wanted.key == "off" else common,
-            bar_ticks,
-            list(themes.values()),
-            budget,
-        ),
-        mix.following(plans),
+    rules = rules_for(
         wanted,
-        config.rng,
-        first=first,
-        on_step=on_step,
+        None if wanted.key == "off" else common,
+        kept[0].piece.main_meter.bar_ticks,
+        list(themes.values()),
+        budget,
     )
+
+    def sampled(numbers: range, shares: NDArray[np.float64]) -> list[Sampled]:
+        chosen = [kept[(number - 1) % len(kept)] for number in numbers]
+        plans = [_plan(opening, letters, curve, shares, wanted.turns) for opening in chosen]
+        ids, follows = [opening.ids for opening in chosen], mix.following(plans)
+        return sample(
+            model, ids, rules, follows, wanted, config.rng, first=numbers.start, on_step=on_step
+        )
+
+    shares = mix.leading_time(curve, list(themes.values()))
+    last = first + wanted.takes
+    if wanted.turns and last > TRIAL + 1 and constant.min() > 0:
+        trial = sampled(range(1, TRIAL + 1), shares)
+        found = _shares_found([decode(take.ids) for take in trial], themes)
+        later = range(max(first, TRIAL + 1), last)
+        written = [*trial[first - 1 :], *sampled(later, mix.leaned(shares, constant, found))]
+    else:
+        written = sampled(range(first, last), shares)
     parts = parts_of(list(themes.values()))
     tempo = _blended_tempo(list(themes.values()), constant)
     title = " × ".join(theme.title or letter for letter, theme in themes.items())
@@ -99,8 +112,17 @@ def compose(
             weights,
             price,
         )
-        for i, (ids, log_probs, price) in enumerate(sampled)
+        for i, (ids, log_probs, price) in enumerate(written)
     ]
+
+
+def _shares_found(pieces: Sequence[Piece], themes: Mapping[str, Piece]) -> NDArray[np.float64]:
+    """Return which share of the notes that are of one theme alone is each theme's, (M)."""
+    counts = np.zeros(len(themes))
+    for piece in pieces:
+        found = origins(piece, themes)
+        counts += np.array(found.shares[: len(themes)]) * len(found.distinct)
+    return np.asarray((counts + 1) / (counts + 1).sum(), np.float64)
 
 
 def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:

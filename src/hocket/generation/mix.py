@@ -16,6 +16,9 @@ _POINT = re.compile(r"(\d{1,4})\s*:\s*(\d*\.?\d+|\d+\.)")
 Mix = NDArray[np.float32]
 """The weights of the themes in each bar of each take, (B, bars, M); the last bar goes on."""
 
+MOST_LEANED = 4
+"""How much longer or shorter a theme may lead than its notes alone would ask for."""
+
 
 def weights(first: float, themes: int) -> NDArray[np.float32]:
     """Return the weights (M) of the themes: `first` for the first, the others share the rest alike."""
@@ -60,6 +63,14 @@ def leading_time(curve: NDArray[np.float32], themes: Sequence[Piece]) -> NDArray
     density = np.array([len(theme.notes) / max(theme.end, 1) for theme in themes])
     shares = curve / density
     return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
+
+
+def leaned(
+    shares: NDArray[np.float64], wanted: NDArray[np.float32], found: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return shares of bars (bars, M) corrected by what came of them: notes (M), wanted and found."""
+    corrected = shares * np.clip(wanted / found, 1 / MOST_LEANED, MOST_LEANED)
+    return np.asarray(corrected / corrected.sum(1, keepdims=True), np.float64)
 
 
 def in_turns(shares: NDArray[np.float64], lead: int, bars_each: int) -> NDArray[np.float32]:
