@@ -91,8 +91,8 @@ def whole_sampler(settings: Settings) -> Contender:
     opening = np.array(
         [VOCAB.id("START"), VOCAB.id(f"METER {meter.numerator}/{meter.denominator}")]
     )
-    shares = mix.leading_time(mix.weights(wanted.mix, len(pieces)), pieces)
-    plan = mix.in_turns(shares, 0, wanted.turns, wanted.bars)
+    shares = mix.leading_time(mix.curve(wanted.mix, len(pieces), wanted.bars), pieces)
+    plan = mix.in_turns(shares, 0, wanted.turns)
     model, rng = choir(settings), iter(range(1, 10**9))
 
     def work() -> float:
