@@ -11,6 +11,7 @@ step, since the system takes as long to hand out a fresh page as a product takes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -89,11 +90,21 @@ def _multiplier(weight: Tensor, turned: Tensor, rows: int) -> Callable[[Tensor],
     """Return what multiplies (rows, K) by a weight, given as (N, K) and as (K, N), again and again.
 
     In bfloat16, oneDNN arranges the weight for the matrix unit once instead of in each product: up to
-    twice as fast for few rows. PyTorch offers that under a private name only, so it may be missing.
+    twice as fast for few rows. PyTorch offers that under a private name only, so it may be missing;
+    and it refuses where the processor has no instructions for it.
     """
-    reorder = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
-    if weight.dtype == torch.bfloat16 and reorder is not None:
-        packed = reorder(weight, rows)
+    if weight.dtype == torch.bfloat16 and _is_arranging_bfloat16():
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
         product = torch.ops.mkldnn._linear_pointwise.default
         return lambda values: product(values, packed, None, "none", [], "")
     return lambda values: torch.mm(values, turned)
+
+
+@cache
+def _is_arranging_bfloat16() -> bool:
+    """Whether oneDNN can arrange weights in bfloat16 here."""
+    reorder = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
+    try:
+        return reorder is not None and reorder(torch.zeros(1, 1, dtype=torch.bfloat16), 1) is not None
+    except RuntimeError:  # this processor has none of the instructions
+        return False
