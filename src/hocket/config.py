@@ -152,6 +152,20 @@ class GenerationConfig:
         0,
         10_000,
     )
+    form: str = knob(
+        "auto",
+        "sections that come again, by letter, as in AABA; through for none; auto: by how much the "
+        "themes themselves come again",
+    )
+    vary: float = knob(
+        0.25, "share of a section, at its end, that is new when it comes again", 0, 1
+    )
+    motif: str | None = knob(
+        None,
+        "what every take has to state, note by note: bars of a theme, as in A:1-2, or notes with "
+        "their lengths in quarters, as in 'C5:1 E5:.5 r:.5 G5:2'",
+    )
+    statements: int = knob(3, "how often the motif is stated at least", 1, 64)
     temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
     top_p: float = knob(
         0.98, "sample from the likeliest events that hold this probability", 0.01, 1

@@ -172,12 +172,20 @@ def quoted(read: Row, budget: Budget, tick: int, pitch: int) -> int:
 
 @compiled
 def keep_within(
-    row: Row, read: Row, budget: Budget, end: int, mask: Mask, logits: Weights, weights: Weights
+    row: Row,
+    read: Row,
+    budget: Budget,
+    end: int,
+    bound: int,
+    mask: Mask,
+    logits: Weights,
+    weights: Weights,
 ) -> float:
     """Exclude from weights (V), in nats, what would quote too much, and press down what comes near.
 
     `mask` (V) is what the grammar allows and `logits` (V) what the model says; `end` is the tick of
-    the take's end. Returns the price: by how many nats all that is left is less likely together.
+    the take's end, `bound` one that no wait may pass by. Returns the price: by how many nats all that
+    is left is less likely together.
     """
     if budget.most <= 0 or not _is_near(read, budget):
         return 0.0
@@ -215,7 +223,7 @@ def keep_within(
     for v in range(len(weights)):
         is_on, is_loud = _ON <= v < _ON + _COUNT, _VEL <= v < _VEL + _STEPS
         is_part = _FIRST_PART <= v < _FIRST_PART + _PARTS - 1
-        beyond = _DUR <= v < _DUR + _LONGEST and end >= 0 and tick + v - _DUR + 1 > end
+        beyond = _DUR <= v < _DUR + _LONGEST and tick + v - _DUR + 1 > bound
         if mask[v] and not (is_on or is_loud or is_part or beyond):
             weights[v] = logits[v]
     return max(before - _mass(weights), 0.0)

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.analysis.provenance import origins
-from hocket.config import RunConfig
-from hocket.generation import mix
+from hocket.config import GenerationConfig, RunConfig
+from hocket.generation import form, mix
 from hocket.generation.budget import budget_of, longest_quote
 from hocket.generation.choir import Stepper
 from hocket.generation.openings import Opening
 from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Sampled, Take, sample
+from hocket.generation.script import FREE, OWN
 from hocket.generation.seeds import candidates, search
 from hocket.music import Key, Part, Piece, Tempo
 from hocket.music.dynamics import shaded
@@ -54,7 +55,17 @@ def compose(
     curve = mix.curve(wanted.mix, len(themes), wanted.bars)
     constant = curve.mean(0)
     budget = budget_of(list(themes.values()) if unquoted is None else unquoted, wanted.max_quote)
-    kept = search(moved, model, constant, config.opening, config.rng, wanted.bars - 1, budget)
+    room = form.room_for_opening(wanted)
+    kept = search(
+        moved, model, constant, config.opening, config.rng, room, budget, form.asked_for(wanted)
+    )
+    letters_of_form = form.form_of(
+        wanted, list(themes.values()), [opening.bars for opening in kept]
+    )
+    motif = _motif(wanted, moved, key)
+    script = form.script_of(letters_of_form, wanted, [opening.bars for opening in kept], motif)
+    for line in form.told(letters_of_form, wanted, script):
+        say(line)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
     for opening in dict.fromkeys(openings):
         say(
@@ -71,14 +82,26 @@ def compose(
         kept[0].piece.main_meter.bar_ticks,
         list(themes.values()),
         budget,
+        form.phrase_of(letters_of_form, wanted),
     )
+    stated = form.theme_of(wanted.motif, letters)
 
     def sampled(numbers: range, shares: NDArray[np.float64]) -> list[Sampled]:
-        chosen = [kept[(number - 1) % len(kept)] for number in numbers]
-        plans = [_plan(opening, letters, curve, shares, wanted.turns) for opening in chosen]
-        ids, follows = [opening.ids for opening in chosen], mix.following(plans)
+        places = [(number - 1) % len(kept) for number in numbers]
+        plans = [
+            _plan(kept[at], letters, curve, shares, wanted.turns, script.stands(at), stated)
+            for at in places
+        ]
         return sample(
-            model, ids, rules, follows, wanted, config.rng, first=numbers.start, on_step=on_step
+            model,
+            [kept[at].ids for at in places],
+            rules,
+            mix.following(plans),
+            wanted,
+            config.rng,
+            first=numbers.start,
+            script=script.of(places),
+            on_step=on_step,
         )
 
     shares = mix.leading_time(curve, list(themes.values()))
@@ -126,11 +149,22 @@ def _shares_found(pieces: Sequence[Piece], themes: Mapping[str, Piece]) -> NDArr
 
 
 def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
-    """Raise, before anything is learned, what `compose` would raise for a key or an opening."""
-    key_of_takes(themes, config)
-    mix.curve(config.generation.mix, len(themes), config.generation.bars)
-    budget = budget_of(list(themes.values()), config.generation.max_quote)
-    candidates(_moved(themes), config.opening, config.rng, config.generation.bars - 1, budget)
+    """Raise, before anything is learned, what `compose` would raise for what was asked for."""
+    wanted, key, moved = config.generation, key_of_takes(themes, config), _moved(themes)
+    mix.curve(wanted.mix, len(themes), wanted.bars)
+    budget = budget_of(list(themes.values()), wanted.max_quote)
+    room = form.room_for_opening(wanted)
+    groups = candidates(moved, config.opening, config.rng, room, budget, form.asked_for(wanted))
+    lengths = [max(opening.bars for group in groups for opening in group)]
+    letters = form.form_of(wanted, list(themes.values()), lengths)
+    form.script_of(letters, wanted, lengths, _motif(wanted, moved, key))
+
+
+def _motif(wanted: GenerationConfig, moved: Mapping[str, Piece], key: Key) -> Piece | None:
+    """Return the motif to be stated, in the common key."""
+    if wanted.motif is None:
+        return None
+    return form.motif_of(wanted.motif, moved, interval(key, COMMON_KEY))
 
 
 def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:
@@ -170,16 +204,27 @@ def _plan(
     curve: NDArray[np.float32],
     shares: NDArray[np.float64],
     turns: int,
+    stands: Sequence[tuple[int, int]],
+    stated: int | None,
 ) -> NDArray[np.float32]:
     """Return the weights of the themes bar by bar, (bars, M): the opening's own, then the mix.
 
-    After an opening the theme that began it leads again.
+    After an opening the theme that began it leads again. Bars that come again have the weights they
+    had, and a motif of a theme, `stated`, is led by it; `stands` says where those are.
     """
-    rest = curve[opening.bars :]
-    if turns:
+    plan = curve.copy()
+    plan[: opening.bars] = opening.plan(letters, curve.mean(0))
+    taken = {bar for bar, (kind, _) in enumerate(stands) if kind != FREE}
+    free = [bar for bar in range(opening.bars, len(plan)) if bar not in taken]
+    if turns and free:
         lead = letters.index(opening.recipe.first.theme)
-        rest = mix.in_turns(shares[opening.bars :], lead, turns)
-    return np.concatenate((opening.plan(letters, curve.mean(0)), rest))
+        plan[free] = mix.in_turns(shares[free], lead, turns)
+    for bar, (kind, source) in enumerate(stands):
+        if kind == OWN:
+            plan[bar] = plan[source]
+        elif kind != FREE and stated is not None:
+            plan[bar] = np.eye(len(letters))[stated]
+    return plan
 
 
 def _blended_tempo(themes: Sequence[Piece], weights: NDArray[np.float32]) -> Tempo:

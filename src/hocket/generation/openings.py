@@ -37,6 +37,16 @@ class Excerpt:
         first, last = self.bars.start, self.bars.stop - 1
         return f"{self.theme}:{first}" + (f"-{last}" if last > first else "")
 
+    @classmethod
+    def parse(cls, text: str, what: str) -> Excerpt:
+        """Read an excerpt such as `A:5-6` of `what`; raises `ConfigError` if it is none."""
+        if not (match := _PART.fullmatch(text.replace(" ", ""))):
+            raise ConfigError(f"{what}: {text!r} is no excerpt; write it as A:5-6")
+        low, high = int(match[2]), int(match[3] or match[2])
+        if not 1 <= low <= high:
+            raise ConfigError(f"{what}: bars {low}-{high} are no range; the first bar is 1")
+        return cls(match[1], range(low, high + 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -53,19 +63,10 @@ class Recipe:
     def parse(cls, text: str) -> Recipe:
         """Read a recipe such as `A:5-6+B:1-2`; raises `ConfigError` if it is none."""
         parts = re.split(r"([+/])", text.replace(" ", ""))
-        matches = [_PART.fullmatch(part) for part in parts[::2]]
-        if len(parts) != 3 or not all(matches):
+        if len(parts) != 3 or not all(_PART.fullmatch(part) for part in parts[::2]):
             raise ConfigError(f"seed {text!r}: write it as A:5-6+B:1-2 or A:1-4/B:1-4")
-        excerpts = []
-        for match in matches:
-            assert match
-            low, high = int(match[2]), int(match[3] or match[2])
-            if not 1 <= low <= high:
-                raise ConfigError(
-                    f"seed {text!r}: bars {low}-{high} are no range; the first bar is 1"
-                )
-            excerpts.append(Excerpt(match[1], range(low, high + 1)))
-        return cls(excerpts[0], excerpts[1], parts[1] == "/")
+        first, second = (Excerpt.parse(part, f"seed {text!r}") for part in parts[::2])
+        return cls(first, second, parts[1] == "/")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -115,13 +116,12 @@ class Opening:
 def build(recipe: Recipe, themes: Mapping[str, Piece]) -> Opening:
     """Build an opening from themes that agree in key; raises `ConfigError` for missing bars."""
     meter = next(iter(themes.values())).main_meter
-    pieces = [_excerpt(excerpt, themes) for excerpt in (recipe.first, recipe.second)]
+    asked = f"seed {recipe}"
+    pieces = [excerpt_of(excerpt, themes, asked) for excerpt in (recipe.first, recipe.second)]
     lengths = [max(length // meter.bar_ticks, 1) * meter.bar_ticks for _, length in pieces]
     if recipe.over:
         lengths = [min(lengths)] * 2
-    first, second = (
-        _cut(notes, length) for (notes, _), length in zip(pieces, lengths, strict=True)
-    )
+    first, second = (cut(notes, length) for (notes, _), length in zip(pieces, lengths, strict=True))
     for excerpt, notes in ((recipe.first, first), (recipe.second, second)):
         if not notes:
             raise ConfigError(f"seed {recipe}: {excerpt} holds no notes that begin in it")
@@ -133,23 +133,25 @@ def build(recipe: Recipe, themes: Mapping[str, Piece]) -> Opening:
         length, joint = sum(lengths), lengths[0]
         together = [*first, *(n._replace(start=n.start + joint) for n in second)]
     piece = GRAMMAR.simplify(Piece.of(together, meters=[meter]))
-    return Opening(recipe, piece, _until(piece, length), length, joint)
+    return Opening(recipe, piece, events_until(piece, length), length, joint)
 
 
-def _excerpt(excerpt: Excerpt, themes: Mapping[str, Piece]) -> tuple[list[Note], int]:
-    """Return the notes that begin in the bars, from tick 0 and cut at their end, and the length."""
+def excerpt_of(excerpt: Excerpt, themes: Mapping[str, Piece], what: str) -> tuple[list[Note], int]:
+    """Return the notes that begin in the bars, from tick 0 and cut at their end, and the length.
+
+    Raises `ConfigError`, about `what`, for missing bars.
+    """
     if excerpt.theme not in themes:
-        raise ConfigError(
-            f"seed {excerpt}: no theme has that letter; there are {', '.join(themes)}"
-        )
+        raise ConfigError(f"{what}: no theme has that letter; there are {', '.join(themes)}")
     bars = numbered_bars(themes[excerpt.theme])
     if excerpt.bars.stop - 1 > len(bars):
-        raise ConfigError(f"seed {excerpt}: theme {excerpt.theme} has only {len(bars)} bars")
+        raise ConfigError(f"{what}: theme {excerpt.theme} has only {len(bars)} bars")
     start, stop = bars[excerpt.bars.start - 1].start, bars[excerpt.bars.stop - 2].stop
     return list(themes[excerpt.theme].excerpt(range(start, stop))), stop - start
 
 
-def _cut(notes: list[Note], length: int) -> list[Note]:
+def cut(notes: list[Note], length: int) -> list[Note]:
+    """Return the notes that begin before a tick, cut there."""
     return [n._replace(duration=min(n.end, length) - n.start) for n in notes if n.start < length]
 
 
@@ -167,7 +169,7 @@ def _above(upper: list[Note], lower: list[Note]) -> list[Note]:
     return [n._replace(pitch=n.pitch + 12 * octaves) for n in upper]
 
 
-def _until(piece: Piece, end: int) -> NDArray[np.int64]:
+def events_until(piece: Piece, end: int) -> NDArray[np.int64]:
     """Return the ids of the piece up to the tick `end`, without the NOTE_OFFs and END there."""
     ids = [int(event) for event in GRAMMAR.encode(piece)]
     if left := end - piece.end:  # a rest up to the bar line: the last notes end before it

@@ -13,7 +13,7 @@ from hocket.compiled import compiled
 from hocket.generation.rules import Rules
 from hocket.music import TICKS_PER_QUARTER
 from hocket.music.parts import MOST_PARTS
-from hocket.tokens.automaton import BAR_ORIGIN, ONSETS, PART, PHASE, TICK, VOICES, Phase
+from hocket.tokens.automaton import BAR_LENGTH, BAR_ORIGIN, ONSETS, PART, PHASE, TICK, VOICES, Phase
 from hocket.tokens.vocab import LONGEST_STEP, LOUDNESSES, PITCHES, VOCAB
 
 Weights = NDArray[np.float32]
@@ -49,13 +49,33 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
         left = _exclude(rules.off_grid[r, place], weights[_DUR : _DUR + _LONGEST], left)
     for r in range(len(rules.barred)):
         left = _exclude(rules.barred[r], weights, left)
-    pressed = rules.closing if row[TICK] >= rules.last_bar else rules.foreign
+    ends = row[TICK] >= rules.last_bar
+    pressed = rules.closing if ends or _is_closing(row, rules.phrase) else rules.foreign
     ons = weights[_ON : _ON + _COUNT]
     for p in range(_COUNT):
         ons[p] -= pressed[p]
+    for p in range(_lowest(row) if ends else 0):
+        ons[p] -= rules.rootless[p]
     if rules.repetition > 0:
         for p in range(_COUNT):
             ons[p] -= rules.repetition * max(struck[p] - _ONE, _ZERO)
+
+
+@compiled
+def _is_closing(row: Row, phrase: int) -> bool:
+    """Whether a take stands in the last bar of a phrase of so many ticks."""
+    place = row[TICK] - row[BAR_ORIGIN]
+    return bool(phrase > 0 and place % phrase >= phrase - row[BAR_LENGTH])
+
+
+@compiled
+def _lowest(row: Row) -> int:
+    """Return the lowest pitch that sounds in any part; above all pitches if none does."""
+    for p in range(_COUNT):
+        for part in range(_PARTS):
+            if row[ONSETS + part * _COUNT + p] >= 0:
+                return p
+    return _COUNT
 
 
 @compiled

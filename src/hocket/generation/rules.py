@@ -25,6 +25,9 @@ HYBRID = frozenset(range(0, TICKS_PER_QUARTER, 2)) | frozenset(range(0, TICKS_PE
 
 NEVER = 2**62
 """A tick that no take comes to."""
+ROOT = 2
+"""How much more than a note outside the key the lowest note at the end is pressed down that is not the
+tonic."""
 
 
 class Rules(NamedTuple):
@@ -44,8 +47,12 @@ class Rules(NamedTuple):
     foreign: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
     """(88): how strongly the NOTE_ON of each pitch is pressed down."""
     closing: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
-    """(88): the same from `last_bar` on."""
+    """(88): the same where phrases close: in the last bar of each, and from `last_bar` on."""
     last_bar: int = NEVER
+    phrase: int = 0
+    """The length of phrases; 0: none close but the last."""
+    rootless: NDArray[np.float32] = np.zeros(len(PITCHES), np.float32)
+    """(88): how strongly the lowest note is pressed down from `last_bar` on, but for the tonic."""
     budget: Budget = NO_BUDGET
     """How much may be quoted of the themes."""
     times: int = 0
@@ -60,10 +67,12 @@ def rules_for(
     bar_ticks: int,
     themes: Sequence[Piece],
     budget: Budget | None = None,
+    phrase: int = 0,
 ) -> Rules:
     """Return the rules that a config asks for; what it leaves open, themes say.
 
-    `bar_ticks` is the length of the takes' bars; the budget of quotes is by default that of the themes.
+    `bar_ticks` is the length of the takes' bars, and `phrase` says how many of them a phrase has; the
+    budget of quotes is by default that of the themes.
     """
     if budget is None:
         budget = budget_of(themes, config.max_quote)
@@ -86,7 +95,14 @@ def rules_for(
     if key is None or not config.key_strength:
         return rules
     foreign, restless = soft_key(key, config.key_strength)
-    return rules._replace(foreign=foreign, closing=foreign + restless, last_bar=end - bar_ticks)
+    classes = np.array([pitch % 12 for pitch in PITCHES])
+    return rules._replace(
+        foreign=foreign,
+        closing=foreign + restless,
+        last_bar=end - bar_ticks,
+        phrase=phrase * bar_ticks,
+        rootless=(ROOT * config.key_strength * (classes != tonic(key))).astype(np.float32),
+    )
 
 
 def foreign_to(themes: Sequence[Piece]) -> list[int]:

@@ -20,6 +20,7 @@ from hocket.generation.choir import Stepper, Steps
 from hocket.generation.loops import unheard
 from hocket.generation.mix import Mix
 from hocket.generation.rules import Rules
+from hocket.generation.script import NO_SCRIPT, Script, unfollowed
 from hocket.generation.walking import Knobs, go_on, hear, score
 from hocket.music import Piece
 from hocket.tokens import GRAMMAR, VOCAB, State
@@ -86,23 +87,25 @@ def sample(
     rng: int,
     *,
     first: int = 1,
+    script: Script = NO_SCRIPT,
     on_step: Callable[[float], None] = lambda bars: None,
 ) -> list[Sampled]:
     """Continue each opening (ids from START on) to its END, following the mix (B, bars, M).
 
-    `first` is the number of the first one.
+    `first` is the number of the first one; the script says what else they have to say.
     `on_step` gets the number of bars that the slowest take has, every few events.
     """
     flock = _Flock(model, mix)
     knobs = Knobs(np.float32(config.temperature), config.top_p, config.min_p, config.top_k or 0)
     streams = [np.random.default_rng((rng, first + take)) for take in range(len(openings))]
     forced = _padded(openings, -1)[:, 1:].T.copy()
-    logs: list[tuple[Ids, Floats]] = []
-    prices = np.zeros(len(openings))
+    history, logs = np.zeros((0, len(openings)), np.int64), []
+    prices, follows = np.zeros(len(openings)), unfollowed(script, len(openings))
     for begin in range(0, MAX_EVENTS, BLOCK):
         darts = np.stack([stream.random(BLOCK) for stream in streams], axis=1)
-        ids, scores = np.full(darts.shape, VOCAB.id("END")), np.zeros(darts.shape, np.float32)
-        logs.append((ids, scores))
+        history = np.concatenate((history, np.full(darts.shape, VOCAB.id("END"))))
+        scores = np.zeros(darts.shape, np.float32)
+        logs.append(scores)
         for step in range(begin, begin + BLOCK):
             if step % 16 == 0:
                 on_step(flock.slowest())
@@ -113,6 +116,7 @@ def sample(
                 step,
                 flock.takes,
                 forced,
+                script,
                 knobs,
                 rules,
                 flock.mix,
@@ -121,11 +125,12 @@ def sample(
                 flock.struck,
                 flock.heard,
                 flock.read,
+                follows,
                 prices,
                 steps.logits,
                 steps.events,
                 steps.mix,
-                ids,
+                history,
                 scores,
             )
             if not alive:
@@ -133,7 +138,7 @@ def sample(
         if np.isnan(scores).any():
             raise GenerationError("the model says nothing that is a number; learn again")
         if not alive:
-            return _of_takes(logs, prices)
+            return _of_takes(history, np.concatenate(logs), prices)
     raise GenerationError(f"a take has no end after {MAX_EVENTS} events; ask for fewer bars")
 
 
@@ -169,9 +174,8 @@ class _Flock:
         self.heard, self.read = self.heard[going], self.read[going]
 
 
-def _of_takes(logs: Sequence[tuple[Ids, Floats]], prices: NDArray[np.float64]) -> list[Sampled]:
-    """Return ids and scores of each take from logs (BLOCK, takes), with START and up to END."""
-    ids, scores = (np.concatenate(blocks) for blocks in zip(*logs, strict=True))
+def _of_takes(ids: Ids, scores: Floats, prices: NDArray[np.float64]) -> list[Sampled]:
+    """Return ids and scores of each take from those of all (steps, takes), with START and up to END."""
     lengths = (ids != VOCAB.id("END")).sum(0) + 1
     return [
         Sampled(

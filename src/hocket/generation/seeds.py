@@ -32,6 +32,7 @@ def search(
     rng: int,
     most_bars: int,
     budget: Budget = NO_BUDGET,
+    sections: int = 1,
 ) -> list[Opening]:
     """Return the best different openings, best first, one kind after the other.
 
@@ -41,7 +42,7 @@ def search(
     letters = list(themes)
     groups = [
         _different(sorted(_scored(openings, model, letters, constant), key=lambda o: -o.score))
-        for openings in candidates(themes, config, rng, most_bars, budget)
+        for openings in candidates(themes, config, rng, most_bars, budget, sections)
     ]
     kept: list[Opening] = []
     while len(kept) < config.seeds and any(groups):
@@ -57,19 +58,22 @@ def candidates(
     rng: int,
     most_bars: int,
     budget: Budget = NO_BUDGET,
+    sections: int = 1,
 ) -> list[list[Opening]]:
     """Return the openings to choose from, of at most so many bars, kind by kind; or the fixed one.
 
     A sample of all pairs of excerpts is tried, in the four kinds A+B, B+A, A/B and B/A (for more
     themes: of every ordered pair), so that takes do not all begin alike. They keep to the budget of
     quotes; where none of a kind does, they are cut where it is used up; a fixed one stays as it was
-    asked for. Raises `ConfigError` for a fixed one that cannot be built and where all are too long,
+    asked for. `most_bars` is the room for them in the first of so many sections.
+
+    Raises `ConfigError` for a fixed one that cannot be built and where all are too long,
     `GenerationError` if there is none.
     """
     if config.seed is not None:
         fixed = build(Recipe.parse(config.seed), themes)
         if fixed.bars > most_bars:
-            raise _too_long([fixed], most_bars)
+            raise _too_long([fixed], most_bars, sections)
         return [[fixed]]
     random = np.random.default_rng((rng, 0x5EED))
     names = sorted(themes)
@@ -88,7 +92,7 @@ def candidates(
         if fitting := [o for o in openings if o.bars <= most_bars]:
             groups.append(_within(fitting, budget))
     if not groups and long:
-        raise _too_long(long, most_bars)
+        raise _too_long(long, most_bars, sections)
     if not groups:
         raise GenerationError("no opening fits: the themes have too few whole bars with notes")
     return groups
@@ -102,11 +106,14 @@ def _within(openings: list[Opening], budget: Budget) -> list[Opening]:
     return kept or [replace(o, ids=cut_within(o.ids, budget)) for o in openings]
 
 
-def _too_long(openings: Sequence[Opening], most_bars: int) -> ConfigError:
+def _too_long(openings: Sequence[Opening], most_bars: int, sections: int) -> ConfigError:
     shortest = min(openings, key=lambda opening: opening.bars)
+    least, room = shortest.bars + 1, f"the takes have {most_bars + 1}"
+    if sections > 1:
+        least, room = sections * shortest.bars, f"the sections have {most_bars}"
     return ConfigError(
-        f"opening {shortest.recipe} fills {shortest.bars} bars, and the takes have {most_bars + 1}; "
-        f"ask for at least --bars {shortest.bars + 1}"
+        f"opening {shortest.recipe} fills {shortest.bars} bars, and {room}; "
+        f"ask for at least --bars {least}"
     )
 
 

@@ -17,6 +17,18 @@ from hocket.generation.choosing import draw, weigh
 from hocket.generation.loops import hear_on, press_loops
 from hocket.generation.pressing import press, remember
 from hocket.generation.rules import Rules
+from hocket.generation.script import (
+    AT,
+    FAR,
+    KIND,
+    OWN,
+    Script,
+    follow,
+    is_at_halt,
+    next_halt,
+    press_halt,
+    waits_beyond,
+)
 from hocket.tokens.automaton import (
     BAR_LENGTH,
     BAR_ORIGIN,
@@ -33,6 +45,7 @@ Ids = NDArray[np.int64]
 
 _ENDED = int(Phase.ENDED)
 _END = VOCAB.id("END")
+_EXCLUDED = np.float32(-np.inf)
 
 
 class Knobs(NamedTuple):
@@ -66,6 +79,7 @@ def go_on(
     step: int,
     takes: Ids,
     forced: Ids,
+    script: Script,
     knobs: Knobs,
     rules: Rules,
     plan: Floats,
@@ -74,22 +88,24 @@ def go_on(
     struck: Floats,
     heard: Ids,
     read: Ids,
+    follows: Ids,
     prices: NDArray[np.float64],
     logits: Floats,
     events: Ids,
     mix: Floats,
-    ids: Ids,
+    history: Ids,
     scores: Floats,
 ) -> bool:
     """Choose the next event of each take, and move on to the mix after it.
 
     Row b of the arrays (B, …) is of the take `takes[b]`. `forced` (N, takes) are events that are not
-    to be chosen, -1 where they may be. `darts` (BLOCK, takes) are numbers from 0 to 1; the events and
-    their log-probabilities for the model go into `ids` and `scores`, of the same shape, at `step`
-    modulo BLOCK. `heard` and `read` (B, K) are what is known of their figures and quotes, and to
-    `prices` (takes) is added what the budget costs, in nats. A take that is done gets END, and so does
-    one for which the model says nothing that is a number: its score is then NaN. Read: logits (B, V).
-    Returns as `hear` does.
+    to be chosen, -1 where they may be; after them comes what the script says, and `follows`
+    (takes, K) is where each take stands in it. `darts` (BLOCK, takes) are numbers from 0 to 1; the
+    events go into `history` (steps, takes), their log-probabilities for the model into `scores`
+    (BLOCK, takes) at `step` modulo BLOCK. `heard` and `read` (B, K) are what is known of their
+    figures and quotes, and to `prices` (takes) is added what the budget costs, in nats. A take that
+    is done gets END, and so does one for which the model says nothing that is a number: its score is
+    then NaN. Read: logits (B, V). Returns as `hear` does.
     """
     mask = np.empty(logits.shape[1], np.bool_)
     weights = np.empty(logits.shape[1], np.float32)
@@ -103,21 +119,33 @@ def go_on(
             continue
         allow_one(table[b], mask)
         norm = weigh(logits[b], mask, knobs.temperature, weights, scratch)
-        event = forced[step, take] if step < len(forced) else -1
+        event = follow(script, follows, take, table[b], mask, history, step)
+        halt = next_halt(script, take, table[b])
+        bound = min(rules.end if rules.end >= 0 else FAR, halt)
+        if step < len(forced) and forced[step, take] >= 0:
+            event = forced[step, take]
+        elif event >= 0 and follows[take, KIND] == OWN:
+            scratch[:] = logits[b]
+            keep_within(table[b], read[b], rules.budget, rules.end, bound, mask, logits[b], scratch)
+            if scratch[event] == _EXCLUDED or waits_beyond(table[b], event, bound):
+                event = follows[take, AT] = -1  # what comes again would quote too much here
         if event < 0:
             press(table[b], rules, struck[b], weights)
             press_loops(table[b], heard[b], rules.times, weights)
+            if halt < FAR:
+                press_halt(table[b], halt, is_at_halt(script, take, table[b]), weights)
             prices[take] += keep_within(
-                table[b], read[b], rules.budget, rules.end, mask, logits[b], weights
+                table[b], read[b], rules.budget, rules.end, bound, mask, logits[b], weights
             )
             dart = darts[line, take]
             event = draw(weights, dart, knobs.top_p, knobs.min_p, knobs.top_k, scratch)
             if event < 0:
                 events[b], scores[line, take] = _END, np.nan
+                history[step, take] = _END
                 continue
         hear_on(table[b], heard[b], event)
         read_on(table[b], read[b], rules.budget, event)
-        events[b] = ids[line, take] = event
+        events[b] = history[step, take] = event
         scores[line, take] = min(logits[b, event] - norm, np.float32(0))
     return hear(table, events, plan, mix)
 

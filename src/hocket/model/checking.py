@@ -22,6 +22,8 @@ from hocket.model.sizes import InputSizes
 
 MOST_LOST = 0.005
 """The share of nats that int8 may cost."""
+DIGITS = 5
+"""Decimals of nats that are told: processors differ beyond, even from one run to the next."""
 TOLERANCE = 1e-4
 """How far the engine in float32 may be from the network, as a share of the largest logit if that is
 above 1: sums of large numbers in another order differ by more."""
@@ -109,4 +111,4 @@ def converted(
         lost = nats([said(tried, sequence) for sequence in heard], heard)
         if lost <= goal * (1 + MOST_LOST):
             break
-    return model, Conversion(exact, goal, lost)
+    return model, Conversion(exact, round(goal, DIGITS), round(lost, DIGITS))

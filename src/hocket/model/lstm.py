@@ -105,6 +105,8 @@ def _is_arranging_bfloat16() -> bool:
     """Whether oneDNN can arrange weights in bfloat16 here."""
     reorder = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
     try:
-        return reorder is not None and reorder(torch.zeros(1, 1, dtype=torch.bfloat16), 1) is not None
+        return (
+            reorder is not None and reorder(torch.zeros(1, 1, dtype=torch.bfloat16), 1) is not None
+        )
     except RuntimeError:  # this processor has none of the instructions
         return False

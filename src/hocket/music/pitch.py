@@ -34,6 +34,7 @@ MINOR_PROFILE = (5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0)
 
 _LINE_OF_FIFTHS = "FCGDAEB"  # F is one flat, C none, and so on, as tonics of major keys
 _KEY_NAME = re.compile(r"([A-Ga-g])(##|#|♯|bb|b|♭)?[\s_-]*(.*)", re.DOTALL)
+_PITCH_NAME = re.compile(r"([A-Ga-g])(##|#|♯|bb|b|♭)?(-?\d)")
 _MODES = {"": False, "maj": False, "major": False, "min": True, "minor": True}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "##": 2, "b": -1, "♭": -1, "bb": -2}
 
@@ -41,6 +42,17 @@ _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "##": 2, "b": -1, "♭": -1, "bb": -2}
 def name(pitch: int, *, flats: bool = False) -> str:
     """Return the name of a MIDI pitch, middle C being `name(60) == "C4"`; sharps unless `flats`."""
     return f"{(FLAT_NAMES if flats else SHARP_NAMES)[pitch % 12]}{pitch // 12 - 1}"
+
+
+def parse_pitch(text: str) -> int:
+    """Read a MIDI pitch from a name such as `C4` (middle C), `F#5` or `Bb3`.
+
+    Raises ConfigError on anything else.
+    """
+    if not (match := _PITCH_NAME.fullmatch(text.strip())):
+        raise ConfigError(f"{text[:40]!r} is no pitch; write it as C4, F#5 or Bb3")
+    steps = MAJOR_STEPS["CDEFGAB".index(match[1].upper())]
+    return steps + _ACCIDENTALS[match[2] or ""] + 12 * (int(match[3]) + 1)
 
 
 def parse_key(text: str) -> Key:

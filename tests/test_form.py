@@ -1,0 +1,201 @@
+"""Forms and motifs: what comes again, what is stated, and that nothing else gives way to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import four_four, three_four
+from copiers import START, Copier, a_line
+from fakes import UNIFORM, after
+from hocket.analysis.tracing import trace
+from hocket.config import GenerationConfig
+from hocket.errors import ConfigError
+from hocket.generation import form, mix, rules_for, sample
+from hocket.generation.budget import NO_BUDGET
+from hocket.generation.choir import Stepper
+from hocket.generation.script import FREE, OWN
+from hocket.music import Key, Note, Piece
+from hocket.music.pitch import agreeing
+from hocket.tokens import GRAMMAR, decode, encode
+from hocket.tokens.grammar import check_walk
+from networks import in_two_parts
+from takes import PLAIN, Dress, V, openings_of, plain, ticks_of
+
+BAR = 96
+THEMES = dict(zip("AB", agreeing([four_four(), three_four()], Key(0, 0)), strict=True))
+OPENINGS = ("A:1+B:2-3", "A:2/B:4-5")
+
+
+def written(
+    model: Stepper, config: GenerationConfig, rng: int = 0, dress: Dress = plain
+) -> tuple[list[Piece], list[int], list[list[tuple[int, int]]]]:
+    """Return takes without a budget of quotes, the bars of their openings, and what stands where."""
+    openings = openings_of(*OPENINGS, dress=dress)
+    lengths = [ticks_of(ids) // BAR for ids in openings]
+    motif = None if config.motif is None else form.motif_of(config.motif, THEMES, 0)
+    letters = form.form_of(config, list(THEMES.values()), lengths)
+    script = form.script_of(letters, config, lengths, motif)
+    rules = rules_for(config, Key(0, 0), BAR, [dress(t) for t in THEMES.values()], NO_BUDGET)
+    plan = mix.following([mix.weights(0.5, 2)[None]] * len(openings))
+    takes = sample(model, openings, rules, plan, config, rng, script=script)
+    for take in takes:
+        check_walk(GRAMMAR, take.ids)
+    pieces = [decode(take.ids) for take in takes]
+    return pieces, lengths, [script.stands(take) for take in range(len(openings))]
+
+
+def bar_of(piece: Piece, bar: int, length: int = 1) -> list[tuple[int, int, int]]:
+    """Return the notes that begin in bars, from their line on: start, pitch, part."""
+    begin, end = bar * BAR, (bar + length) * BAR
+    inside = (n for n in piece.notes if begin <= n.start < end)
+    return sorted((n.start - begin, n.pitch, n.part) for n in inside)
+
+
+models = st.builds(
+    lambda seed, scale: after(scale * np.random.default_rng(seed).standard_normal((V, V))),
+    st.integers(0, 2**31),
+    st.sampled_from((0.5, 2.0, 8.0)),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    models,
+    st.sampled_from(("AABA", "ABAC", "AB", "ABACA")),
+    st.sampled_from((0.0, 0.25, 0.5)),
+    st.sampled_from((plain, in_two_parts)),
+    st.integers(0, 100),
+)
+def test_sections_come_again_whatever_the_model_says(
+    model: Stepper, letters: str, vary: float, dress: Dress, rng: int
+) -> None:
+    config = replace(PLAIN, bars=24, form=letters, vary=vary, max_quote=0)
+    pieces, _, stands = written(model, config, rng, dress)
+    for piece, bars in zip(pieces, stands, strict=True):
+        again = [(bar, source) for bar, (kind, source) in enumerate(bars) if kind == OWN]
+        assert bool(again) == (len(set(letters)) < len(letters))
+        for bar, source in again:
+            assert bar_of(piece, bar) == bar_of(piece, source)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    models,
+    st.sampled_from(("A:2", "B:1-2", "C5:1 E5:.5 r:.5 G5:2", "G3:4")),
+    st.sampled_from(("through", "AABA", "ABAC")),
+    st.integers(1, 4),
+    st.integers(0, 100),
+)
+def test_a_motif_is_stated_as_often_as_asked_whatever_the_model_says(
+    model: Stepper, text: str, letters: str, statements: int, rng: int
+) -> None:
+    config = replace(PLAIN, bars=24, form=letters, motif=text, statements=statements)
+    motif = form.motif_of(text, THEMES, 0)
+    length = form.bars_of(motif)
+    tune = sorted((n.start, n.pitch) for n in motif.notes)
+    for piece, _, _ in [written(model, config, rng)]:
+        for take in piece:
+            found = 0
+            for bar in range(config.bars - length + 1):
+                here = [(start, pitch) for start, pitch, _ in bar_of(take, bar, length)]
+                found += any(here == [(s, p + octave) for s, p in tune] for octave in (0, -12, 12))
+            assert found >= statements
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(("AABA", "ABAC")), st.integers(4, 8), st.integers(0, 100))
+def test_no_take_exceeds_the_budget_for_its_form(letters: str, most: int, rng: int) -> None:
+    named = {str(number): theme for number, theme in enumerate(THEMES.values())}
+    config = replace(PLAIN, bars=16, form=letters, max_quote=most)
+    lengths, plan = [0, 0], mix.following([mix.weights(0.5, 2)[None]] * 2)
+    script = form.script_of(letters, config, lengths, None)
+    rules = rules_for(config, None, BAR, list(THEMES.values()))
+    copier = Copier([encode(theme) for theme in THEMES.values()], greed=1e4)
+    for take in sample(copier, [START] * 2, rules, plan, config, rng, script=script):
+        check_walk(GRAMMAR, take.ids)
+        piece = decode(take.ids)
+        assert trace(piece, named).longest <= most
+        assert trace(piece, named, "melody").longest <= most
+
+
+def test_what_follows_a_motif_is_new() -> None:
+    """A copier states the first bars as asked, and may not go on from there."""
+    theme = a_line()
+    config = replace(PLAIN, bars=8, form="through", motif="A:1-2", statements=1, max_quote=4)
+    motif = form.motif_of("A:1-2", {"A": theme}, 0)
+    script = form.script_of("", config, [0], motif)
+    rules = rules_for(config, None, BAR, [theme])
+    plan = mix.following([mix.weights(0.5, 2)[None]])
+    copier = Copier([encode(theme)], greed=1e4)
+    (take,) = sample(copier, [START], rules, plan, config, 0, script=script)
+    assert trace(decode(take.ids), {"A": theme}).longest == len(motif.notes) == 16
+
+
+def test_without_variation_nothing_is_new() -> None:
+    config = replace(PLAIN, bars=16, form="AA", vary=0.0)
+    pieces, _, stands = written(UNIFORM, config)
+    assert [source for _, source in stands[0][8:]] == list(range(8))
+    assert bar_of(pieces[0], 0, 8) == bar_of(pieces[0], 8, 8)
+
+
+def test_sections_are_alike_in_length_and_the_last_takes_the_rest() -> None:
+    assert form.sections("AABA", 34) == [
+        ("A", range(8)),
+        ("A", range(8, 16)),
+        ("B", range(16, 24)),
+        ("A", range(24, 34)),
+    ]
+
+
+def repeating(times: int) -> Piece:
+    """Return a theme that says the same 32 notes so many times, then 32 others."""
+    tune = [60 + (7 * i) % 12 for i in range(32)] * times + [
+        60 + (5 * i * i) % 13 for i in range(32)
+    ]
+    return Piece.of([Note(12 * i, 12, pitch) for i, pitch in enumerate(tune)])
+
+
+@pytest.mark.parametrize(
+    ("times", "bars", "mixed", "expected"),
+    [(6, 32, 0.5, "AABA"), (1, 32, 0.5, ""), (6, 12, 0.5, ""), (6, 32, "0:1, 16:0", "")],
+)
+def test_the_form_follows_the_themes(
+    times: int, bars: int, mixed: float | str, expected: str
+) -> None:
+    config = GenerationConfig(bars=bars, mix=mixed)
+    assert form.form_of(config, [repeating(times)] * 2, [4]) == expected
+
+
+@pytest.mark.parametrize("asked", ["A1", "", "A-B", "A" * 17])
+def test_no_form_is_refused(asked: str) -> None:
+    with pytest.raises(ConfigError, match="--form"):
+        form.form_of(GenerationConfig(form=asked), [four_four()], [4])
+
+
+@pytest.mark.parametrize("text", ["H5:1", "C5:x", "C:1-2", "A:9000", "A:0", "r:1", "", "C99"])
+def test_no_motif_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"motif|pitch"):
+        form.motif_of(text, THEMES, 0)
+
+
+def test_a_motif_that_does_not_fit_is_refused() -> None:
+    config = GenerationConfig(bars=8, motif="G3:4", statements=9)
+    with pytest.raises(ConfigError, match="--motif G3:4: does not fit 9 times"):
+        form.script_of("", config, [2], form.motif_of("G3:4", THEMES, 0))
+
+
+def test_written_notes_are_moved_to_the_common_key() -> None:
+    motif = form.motif_of("D5:1 F#5:1", THEMES, -2)
+    assert [(n.start, n.pitch) for n in motif.notes] == [(0, 72), (24, 76)]
+
+
+def test_without_form_and_motif_there_is_no_script() -> None:
+    script = form.script_of("", GenerationConfig(), [4, 4], None)
+    assert script.stands(0) == []
+    assert script.of([0, 1, 1]) is script
+    assert (FREE, OWN) == (0, -1)
