@@ -165,6 +165,13 @@ class GenerationConfig:
         "what every take has to state, note by note: bars of a theme, as in A:1-2, or notes with "
         "their lengths in quarters, as in 'C5:1 E5:.5 r:.5 G5:2'",
     )
+    melody: str | None = knob(
+        None,
+        "letter of the theme that the upper notes are of, as in A; the lower ones are another's",
+    )
+    accompaniment: str | None = knob(
+        None, "letter of the theme that the lower notes are of (default, with --melody: the next)"
+    )
     statements: int = knob(3, "how often the motif is stated at least", 1, 64)
     temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
     top_p: float = knob(

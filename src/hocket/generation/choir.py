@@ -16,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.compiled import compiled
+from hocket.errors import GenerationError
 from hocket.model.engine import Engine
-from hocket.tokens import FEATURES, sight
+from hocket.tokens import FEATURES, VOCAB, sight
 from hocket.tokens.memory import Memory, passed
 from hocket.tokens.sight import Walkers, observe
+from hocket.tokens.vocab import PITCHES
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
+_ON, _COUNT = VOCAB.families["NOTE_ON"].start, len(PITCHES)
 ROOM = 1024
 """Events that a memory has room for at first."""
 
@@ -65,21 +68,47 @@ class Singer(NamedTuple):
     """Of one sequence; None is empty."""
 
 
+class Roles(NamedTuple):
+    """Which theme has the melody and which one the accompaniment, by number from 0."""
+
+    melody: int
+    accompaniment: int
+    split: int
+    """The MIDI pitch from which on notes belong to the melody."""
+
+
 class Choir:
     """A `Stepper` over singers: one that sees the weights of all themes, or one for each theme.
 
     With a `stranger`, who knows none, logits are (1 + push) times theirs less `push` times the
-    stranger's.
+    stranger's. With `roles`, the singer of the melody alone says which notes are struck from the split
+    on, and that of the accompaniment which ones below it; all else goes by the weights.
     """
 
     def __init__(
-        self, singers: Sequence[Singer], stranger: Singer | None = None, push: float = 0.0
+        self,
+        singers: Sequence[Singer],
+        stranger: Singer | None = None,
+        push: float = 0.0,
+        roles: Roles | None = None,
     ) -> None:
         self._singers, self._push = list(singers), push if stranger else 0.0
+        self._roles = roles
         if stranger and push:
             self._singers.append(stranger)
         self.themes = singers[0].engine.sees - FEATURES or len(singers)
         """M"""
+
+    def in_roles(self, roles: Roles) -> Choir:
+        """Return the same singers in roles; raises `GenerationError` for one that sees all themes."""
+        if self._singers[0].engine.sees > FEATURES:
+            raise GenerationError(
+                "--melody and --accompaniment need a model of each theme; leave out --preset, or give "
+                "--start base"
+            )
+        singers, push = self._singers[: self.themes], self._push
+        stranger = self._singers[-1] if push else None
+        return Choir(singers, stranger, push, roles)
 
     def soloists(self) -> list[tuple[Choir, Floats]]:
         """Return for each theme the model of it alone, and the weights (M) it is heard with."""
@@ -90,16 +119,21 @@ class Choir:
 
     def start(self, batch: int) -> Voices:
         """Return `batch` sequences before their first event."""
-        return Voices(self._singers, batch, self.themes, self._push)
+        return Voices(self._singers, batch, self.themes, self._push, self._roles)
 
 
 class Voices:
     """`Steps` of a `Choir`."""
 
     def __init__(
-        self, singers: Sequence[Singer], batch: int, themes: int, push: float = 0.0
+        self,
+        singers: Sequence[Singer],
+        batch: int,
+        themes: int,
+        push: float = 0.0,
+        roles: Roles | None = None,
     ) -> None:
-        self._push = np.float32(push)
+        self._push, self._roles = np.float32(push), roles
         self.events = np.zeros(batch, np.int64)
         self.mix = np.zeros((batch, themes), np.float32)
         self._steps = [singer.engine.start(batch) for singer in singers]
@@ -116,7 +150,12 @@ class Voices:
                 walkers = self._walkers[number] = sight.with_room(walkers, self._passed)
             _hear(walkers, self.events, self.mix, steps.events, steps.seen, steps.recalled)
             steps.step()
-            if number == self.mix.shape[1]:
+            if self._roles and number < self.mix.shape[1]:
+                high, low, split = self._roles
+                ends = np.float32(number == low), np.float32(number == high)
+                line = _ON + split - PITCHES.start
+                _share(self.mix[:, number], ends, line, steps.logits, self.logits, number == 0)
+            elif number == self.mix.shape[1]:
                 _push(self._push, steps.logits, self.logits)
             elif not self._alone:
                 _mix(self.mix[:, number], steps.logits, self.logits, number == 0)
@@ -164,6 +203,32 @@ def _mix(weight: Floats, logits: Floats, mixed: Floats, first: bool) -> None:
         for v in range(logits.shape[1]):
             before = np.float32(0) if first else mixed[b, v]
             mixed[b, v] = before + weight[b] * logits[b, v]
+
+
+@compiled
+def _share(
+    weight: Floats,
+    ends: tuple[np.float32, np.float32],
+    line: int,
+    logits: Floats,
+    mixed: Floats,
+    first: bool,
+) -> None:
+    """Add log-probabilities of logits (B, V) to what is mixed: see `_mix`.
+
+    Those of NOTE_ONs have the first weight of `ends` below the event `line`, and the second from it on.
+    """
+    for b in range(len(weight)):
+        most, total = logits[b].max(), np.float32(0)
+        for v in range(logits.shape[1]):
+            total += np.exp(logits[b, v] - most)
+        norm = most + np.log(total)
+        for v in range(logits.shape[1]):
+            own = weight[b]
+            if _ON <= v < _ON + _COUNT:
+                own = ends[0] if v < line else ends[1]
+            before = np.float32(0) if first else mixed[b, v]
+            mixed[b, v] = before + own * (logits[b, v] - norm)
 
 
 @compiled

@@ -13,8 +13,9 @@ from hocket.analysis.provenance import origins
 from hocket.config import GenerationConfig, RunConfig
 from hocket.generation import form, mix
 from hocket.generation.budget import budget_of, longest_quote
-from hocket.generation.choir import Stepper
+from hocket.generation.choir import Choir, Roles, Stepper
 from hocket.generation.openings import Opening
+from hocket.generation.roles import roles_of
 from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Sampled, Take, sample
 from hocket.generation.script import FREE, OWN
@@ -55,9 +56,21 @@ def compose(
     curve = mix.curve(wanted.mix, len(themes), wanted.bars)
     constant = curve.mean(0)
     budget = budget_of(list(themes.values()) if unquoted is None else unquoted, wanted.max_quote)
-    room = form.room_for_opening(wanted)
+    room, sections = form.room_for_opening(wanted), form.asked_for(wanted)
+    roles = roles_of(wanted, moved)
+    if roles:
+        assert isinstance(model, Choir)
+        model = model.in_roles(roles)
     kept = search(
-        moved, model, constant, config.opening, config.rng, room, budget, form.asked_for(wanted)
+        moved,
+        model,
+        constant,
+        config.opening,
+        config.rng,
+        room,
+        budget,
+        sections,
+        _layered(roles, letters),
     )
     letters_of_form = form.form_of(
         wanted, list(themes.values()), [opening.bars for opening in kept]
@@ -84,12 +97,12 @@ def compose(
         budget,
         form.phrase_of(letters_of_form, wanted),
     )
-    stated = form.theme_of(wanted.motif, letters)
+    stated, turns = form.theme_of(wanted.motif, letters), 0 if roles else wanted.turns
 
     def sampled(numbers: range, shares: NDArray[np.float64]) -> list[Sampled]:
         places = [(number - 1) % len(kept) for number in numbers]
         plans = [
-            _plan(kept[at], letters, curve, shares, wanted.turns, script.stands(at), stated)
+            _plan(kept[at], letters, curve, shares, turns, script.stands(at), stated)
             for at in places
         ]
         return sample(
@@ -106,7 +119,7 @@ def compose(
 
     shares = mix.leading_time(curve, list(themes.values()))
     last = first + wanted.takes
-    if wanted.turns and last > TRIAL + 1 and constant.min() > 0:
+    if turns and last > TRIAL + 1 and constant.min() > 0:
         trial = sampled(range(1, TRIAL + 1), shares)
         found = _shares_found([decode(take.ids) for take in trial], themes)
         later = range(max(first, TRIAL + 1), last)
@@ -153,11 +166,16 @@ def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     wanted, key, moved = config.generation, key_of_takes(themes, config), _moved(themes)
     mix.curve(wanted.mix, len(themes), wanted.bars)
     budget = budget_of(list(themes.values()), wanted.max_quote)
-    room = form.room_for_opening(wanted)
-    groups = candidates(moved, config.opening, config.rng, room, budget, form.asked_for(wanted))
+    room, sections = form.room_for_opening(wanted), form.asked_for(wanted)
+    layered = _layered(roles_of(wanted, moved), list(themes))
+    groups = candidates(moved, config.opening, config.rng, room, budget, sections, layered)
     lengths = [max(opening.bars for group in groups for opening in group)]
     letters = form.form_of(wanted, list(themes.values()), lengths)
     form.script_of(letters, wanted, lengths, _motif(wanted, moved, key))
+
+
+def _layered(roles: Roles | None, letters: Sequence[str]) -> tuple[str, str] | None:
+    return (letters[roles.melody], letters[roles.accompaniment]) if roles else None
 
 
 def _motif(wanted: GenerationConfig, moved: Mapping[str, Piece], key: Key) -> Piece | None:

@@ -128,7 +128,7 @@ def build(recipe: Recipe, themes: Mapping[str, Piece]) -> Opening:
     if recipe.over:
         length, joint = lengths[0], 0
         lower = sorted(set(second) - set(upper_voice(second))) or second
-        together = [*_above(upper_voice(first), lower), *lower]
+        together = [*above(upper_voice(first), lower), *lower]
     else:
         length, joint = sum(lengths), lengths[0]
         together = [*first, *(n._replace(start=n.start + joint) for n in second)]
@@ -162,11 +162,16 @@ def upper_voice(notes: list[Note]) -> list[Note]:
     ]
 
 
-def _above(upper: list[Note], lower: list[Note]) -> list[Note]:
+def above(upper: list[Note], lower: list[Note]) -> list[Note]:
     """Return the upper notes, moved by octaves until they lie above most of the lower ones."""
-    middle = [float(np.median([n.pitch for n in side])) for side in (upper, lower)]
+    middle = middle_of(upper), middle_of(lower)
     octaves = max(int(np.ceil((middle[1] + 7 - middle[0]) / 12)), 0)
     return [n._replace(pitch=n.pitch + 12 * octaves) for n in upper]
+
+
+def middle_of(notes: list[Note]) -> float:
+    """Return the median of the pitches."""
+    return float(np.median([note.pitch for note in notes]))
 
 
 def events_until(piece: Piece, end: int) -> NDArray[np.int64]:

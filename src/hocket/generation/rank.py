@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from hocket.analysis import Measures, measure
 from hocket.analysis.hands import playable
-from hocket.analysis.provenance import Quotes, Theme
+from hocket.analysis.provenance import RUN, Quotes, Theme, origins, unison
+from hocket.analysis.tracing import highest, trace
 from hocket.generation.choir import Choir
 from hocket.generation.sampler import Take, log_likelihoods
 from hocket.music import Piece
@@ -33,7 +34,8 @@ WEIGHTS = {
 }
 """How much each part of the score counts; they sum to 1."""
 SAYS = {
-    "dial": "the themes' shares are as --mix asks; 0 where half of the notes are another theme's",
+    "dial": "the themes' shares are as --mix asks (0 where half of the notes are another theme's), or "
+    "melody and accompaniment are of the themes asked for",
     "known": "six of ten notes or more stand in runs of 4 that a theme has",
     "new": "no long quotes: 1 where no note stands in a run of 16 of a theme, 0 where a quarter do",
     "likely": "place among the best by the mean likelihood under the models of the themes",
@@ -89,8 +91,9 @@ def rank(
     scored = []
     for number, (take, found) in enumerate(zip(takes, measures, strict=True)):
         apart = sum(abs(a - b) for a, b in zip(take.mix, found.share.values(), strict=True)) / 2
+        in_roles = take.config.melody or take.config.accompaniment
         parts = {
-            "dial": max(1 - 2 * apart, 0.0),
+            "dial": cast(take, themes) if in_roles else max(1 - 2 * apart, 0.0),
             "known": min(found.known / RECOGNISED, 1.0),
             "new": max(1 - found.cover16 / COPIED, 0.0),
             "likely": 0.0,
@@ -107,6 +110,41 @@ def rank(
         parts = {**one.parts, "likely": float(order[row])}
         best[row] = Ranked(one.place, _score(parts), parts)
     return _different(best, [take.piece for take in takes], keep)
+
+
+def cast(take: Take, themes: Mapping[str, Theme]) -> float:
+    """Return how well a take keeps to its roles, from 0 to 1.
+
+    That is the share of the melody's theme among the notes of the melody that one theme's melody alone
+    has, and of the accompaniment's among the others, beside all of it or what accompanies there; the
+    mean of both.
+    """
+    letters = list(themes)
+    given = take.config.melody or take.config.accompaniment
+    other = next(letter for letter in letters if letter != given)
+    lower: dict[str, list[Piece]] = {}
+    for letter, theme in themes.items():
+        pieces = [theme] if isinstance(theme, Piece) else theme
+        lower[letter] = [side for piece in pieces for side in (piece, below(piece))]
+    melody = np.array(trace(take.piece, themes, "melody").covered(RUN))
+    accompaniment = origins(below(take.piece), lower).inside
+    shares = []
+    for letter, inside in (
+        (take.config.melody or other, melody),
+        (take.config.accompaniment or other, accompaniment),
+    ):
+        alone = inside[:, inside.sum(0) == 1]
+        shares.append(float(alone[letters.index(letter)].mean()) if alone.size else 0.0)
+    return sum(shares) / 2
+
+
+def below(piece: Piece) -> Piece:
+    """Return the notes of a piece that are not its melody."""
+    _, distinct = unison(piece)
+    notes = [piece.notes[place] for place in distinct]
+    start, end, pitch = np.array([(n.start, n.end, n.pitch) for n in notes]).reshape(-1, 3).T.copy()
+    melody = set(highest(start, end, pitch).tolist())
+    return replace(piece, notes=tuple(note for at, note in enumerate(notes) if at not in melody))
 
 
 def _score(parts: Mapping[str, float]) -> float:

@@ -33,6 +33,7 @@ def search(
     most_bars: int,
     budget: Budget = NO_BUDGET,
     sections: int = 1,
+    layered: tuple[str, str] | None = None,
 ) -> list[Opening]:
     """Return the best different openings, best first, one kind after the other.
 
@@ -42,7 +43,7 @@ def search(
     letters = list(themes)
     groups = [
         _different(sorted(_scored(openings, model, letters, constant), key=lambda o: -o.score))
-        for openings in candidates(themes, config, rng, most_bars, budget, sections)
+        for openings in candidates(themes, config, rng, most_bars, budget, sections, layered)
     ]
     kept: list[Opening] = []
     while len(kept) < config.seeds and any(groups):
@@ -59,13 +60,15 @@ def candidates(
     most_bars: int,
     budget: Budget = NO_BUDGET,
     sections: int = 1,
+    layered: tuple[str, str] | None = None,
 ) -> list[list[Opening]]:
     """Return the openings to choose from, of at most so many bars, kind by kind; or the fixed one.
 
     A sample of all pairs of excerpts is tried, in the four kinds A+B, B+A, A/B and B/A (for more
     themes: of every ordered pair), so that takes do not all begin alike. They keep to the budget of
     quotes; where none of a kind does, they are cut where it is used up; a fixed one stays as it was
-    asked for. `most_bars` is the room for them in the first of so many sections.
+    asked for. `most_bars` is the room for them in the first of so many sections. Only the first of the
+    `layered` themes over the second is tried, if they are given.
 
     Raises `ConfigError` for a fixed one that cannot be built and where all are too long,
     `GenerationError` if there is none.
@@ -78,6 +81,8 @@ def candidates(
     random = np.random.default_rng((rng, 0x5EED))
     names = sorted(themes)
     kinds = [(a, b, over) for over in (False, True) for a in names for b in names if a != b]
+    if layered:
+        kinds = [(*layered, True)]
     each = max(config.candidates // len(kinds), 1)
     bar = next(iter(themes.values())).main_meter.bar_ticks
     groups, long = [], []
