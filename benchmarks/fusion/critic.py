@@ -77,7 +77,7 @@ KNOBS: Mapping[str, Any] = {
 MEASURE = "flat"
 VARIANTS = (MEASURE, "one part", "written", "written, no loudness")
 REAL_PIECES = 80
-_EXPRESSION = [id for family in ("VEL", "PEDAL") for id in VOCAB.families[family]]
+_EXPRESSION = [*VOCAB.families["VEL"], *VOCAB.families["PEDAL"]]
 _END = VOCAB.id("END")
 
 
