@@ -99,10 +99,13 @@ def test_a_markov_model_says_only_what_themes_say_and_begins_like_each(script: A
     themes = [a_piece(1), a_piece(2, lowest=55)]
     lines = [words.words(theme) for theme in words.in_common_key(themes)]
     known = {word[1:] for line in lines for word in line}
-    for take, line in zip(markov.takes(themes, 2, 6, 1), lines, strict=True):
+    follows = {pair for line in lines for pair in itertools.pairwise(word[1:] for word in line)}
+    for take, line in zip(markov.takes(themes, 2, 24, 1), lines, strict=True):
         written = words.words(simplify(take))
         assert written[: markov.ORDER] == line[: markov.ORDER]
         assert {word[1:] for word in written} <= known
+        pairs = [*itertools.pairwise(word[1:] for word in written)]
+        assert 0.7 < sum(pair in follows for pair in pairs) / len(pairs) < 1
 
 
 # The critic

@@ -31,11 +31,12 @@ def test_bars_are_numbers_that_loudness_does_not_change(script: Any) -> None:
 
 def test_bars_tell_what_was_put_into_them(script: Any) -> None:
     features = script("features").features
-    notes = [Note(0, 24, 60), Note(0, 24, 61), Note(24, 24, 60), Note(56, 16, 72)]
-    again = [note._replace(start=note.start + 144) for note in notes]  # after a bar of rest
-    rows = features(Piece.of([*notes, *again], meters=[Meter(0, 3, 4)]), 1)
-    assert len(rows) == 2
-    first, second = rows
+    notes = [Note(0, 24, 60), Note(0, 24, 61), Note(24, 24, 60), Note(56, 40, 72)]
+    again = [note._replace(start=note.start + 144) for note in notes]  # nothing begins in between
+    late = [note._replace(start=note.start + 219) for note in notes]  # 3 ticks after a bar line
+    rows = features(Piece.of([*notes, *again, *late], meters=[Meter(0, 3, 4)]), 1)
+    assert len(rows) == 3
+    first, second, third = rows
     assert (first["lowest"], first["highest"], first["most voices"]) == (60, 72, 2)
     assert (first["notes"], first["onsets"]) == (4 / 3, 1)
     assert (first["place: beat"], first["place: third"]) == (2 / 3, 1 / 3)
@@ -44,6 +45,8 @@ def test_bars_tell_what_was_put_into_them(script: Any) -> None:
     assert first["silence"] == pytest.approx(8 / 72)
     assert (first["notes like any before"], second["notes like any before"]) == (0, 1)
     assert second["notes like the last"] == 0
+    alike = {name: third[f"{name} like any before"] for name in ("notes", "rhythm", "pitches")}
+    assert alike == {"notes": 0, "rhythm": 0, "pitches": 1}
 
 
 def test_auc_counts_pairs_in_order(script: Any) -> None:
@@ -68,6 +71,21 @@ def test_a_classifier_tells_chords_from_tunes_and_not_tunes_from_tunes(
     assert 0.4 < alike["auc"] < 0.6
     assert 0.4 < alike["accuracy"] < 0.6
     assert alike == classifier.judged(kind, tunes, *more)
+
+
+def test_real_bars_are_judged_by_what_the_other_half_taught(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier, asked = script("classifier"), []
+
+    def noted(kind: str, learned: Any, judged: Any) -> Any:
+        asked.append((learned[0][0, 0], judged[0][0, 0]))
+        return np.zeros(1), np.array([learned[0][0, 0]])
+
+    monkeypatch.setattr(classifier, "told", noted)
+    real = [np.full((1, 1), half) for half in (-1.0, 1.0)]
+    assert classifier.judged("logistic", real, real[0], real[0])["auc"] == 0.5
+    assert asked == [(-1, 1), (1, -1)]
 
 
 def test_a_pair_is_judged_by_what_others_taught(
