@@ -201,9 +201,13 @@ def test_a_row_is_the_median_over_pairs_of_medians_over_takes(script: Any) -> No
     pairs = {"1": each(1, 2, 9), "2": each(4, 4, 5), "3": each(7, 8, 8)}
     result = {
         "real": dict(enumerate(each(1, 5, 6))),
-        "pairs": {pair: {"hocket": {"each": takes}} for pair, takes in pairs.items()},
+        "pairs": {
+            pair: {"hocket": {"each": takes}, "themes": {"each": each(2)}}
+            for pair, takes in pairs.items()
+        },
     }
     rows = critic.summary(result)
     assert (rows["real"]["flat"], rows["hocket"]["flat"]) == (5, 4)
     assert rows["hocket"]["of real"]["flat"] == pytest.approx(0.8)
+    assert (rows["themes"]["flat"], rows["hocket"]["of themes"]) == (2, 2)
     assert "markov" not in rows

@@ -1,4 +1,4 @@
-"""An independent critic: how surprised a network is by takes that has nothing to do with hocket's.
+"""An independent critic: how much takes surprise a network that wrote none of them.
 
     PYTHONPATH=benchmarks python benchmarks/fusion/critic.py CORPUS CRITIC --fusion FUSION --out FILE
 
@@ -6,7 +6,7 @@ CORPUS is what `hocket prepare` made of the base corpus. The critic learns there
 one core, in the folder CRITIC; stopped and called again it goes on. FUSION is what `fusion.py` filled.
 Without it, only the critic learns. What `--out` holds already of the same takes is not heard again.
 
-The critic is no model that writes takes: it has another random seed, a quarter of the weights, and
+The critic is no model that writes takes: it has another random seed, a third of the weights, and
 learned only one half of the compositions (`halves.py`), without the held-out pieces and the themes of
 pairs. The shipped base model learned both halves, so only seed, size and half differ, not the method.
 
@@ -14,8 +14,9 @@ Nats per note: -ln P of all events but the end, divided by the notes, of the fir
 key, from an empty state and memory. Variants, the same for takes and real pieces: `flat`, without
 loudness and pedal, which baselines don't write (the measure); `one part`, that with all notes in one
 part; `written`, as the files have it; `written, no loudness`, that without the cost of VEL and PEDAL.
-A table has the median over takes of a pair, then over pairs; for real pieces it is over pieces. A low
-figure is no proof of quality: music that repeats itself is cheap too.
+A table has the median over takes of a pair, then over pairs; for real pieces it is over pieces. "Of
+themes" is beside the first bars of the pair's own themes, since some music costs more than other, well
+written or not. A low figure is no proof of quality: music that repeats itself is cheap too.
 """
 
 from __future__ import annotations
@@ -130,35 +131,41 @@ def middle(each: Collection[Mapping[str, float]]) -> dict[str, float]:
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return medians over pairs of medians over takes, those of real pieces, and their ratio."""
+    """Return medians over pairs of medians over takes, beside real pieces and the pair's themes."""
     real = middle(result["real"].values())
-    rows: dict[str, Any] = {"real": real}
+    rows: dict[str, Any] = {"real": {**real, "of real": dict.fromkeys(VARIANTS, 1.0)}}
+    pairs = [
+        {who: middle(group["each"]) for who, group in pair.items()}
+        for pair in result["pairs"].values()
+    ]
     for who in (*CONTENDERS, THEMES):
-        every = [middle(pair[who]["each"]) for pair in result["pairs"].values() if who in pair]
-        if every:
-            rows[who] = middle(every)
-    return {
-        who: {**row, "of real": {variant: row[variant] / real[variant] for variant in VARIANTS}}
-        for who, row in rows.items()
-    }
+        every = [pair[who] for pair in pairs if who in pair]
+        if not every:
+            continue
+        row = middle(every)
+        beside = [pair[who][MEASURE] / pair[THEMES][MEASURE] for pair in pairs if who in pair]
+        ratios = {variant: row[variant] / real[variant] for variant in VARIANTS}
+        rows[who] = {**row, "of real": ratios, "of themes": median(beside)}
+    return rows
 
 
 def tables(result: Mapping[str, Any]) -> None:
     """Print the medians over pairs, and the measure pair by pair."""
-    print("| nats per note | " + " | ".join(f"{v} | of real" for v in VARIANTS) + " |")
-    print("|---" * (2 * len(VARIANTS) + 1) + "|")
+    heads = " | ".join(f"{variant} | of real" for variant in VARIANTS)
+    print(f"| nats per note | {heads} | {MEASURE}, of the pair's themes |")
+    print("|---" * (2 * len(VARIANTS) + 2) + "|")
     for who, row in result["summary"].items():
-        cells = (f"{row[v]:.3f} | {row['of real'][v]:.2f}" for v in VARIANTS)
+        cells = [f"{row[v]:.3f} | {row['of real'][v]:.2f}" for v in VARIANTS]
+        cells.append(f"{row['of themes']:.2f}" if "of themes" in row else "")
         print(f"| {who} | " + " | ".join(cells) + " |")
-    spread = np.quantile([piece[MEASURE] for piece in result["real"].values()], [0.25, 0.75])
-    print(
-        f"\n{len(result['real'])} real pieces, half of them from {spread[0]:.3f} to {spread[1]:.3f}\n"
-    )
+    each = [piece[MEASURE] for piece in result["real"].values()]
+    low, high = np.quantile(each, [0.25, 0.75])
+    print(f"\n{len(each)} real pieces, half of them from {low:.3f} to {high:.3f}\n")
     shown = (*CONTENDERS, THEMES)
     print(f"| pair, {MEASURE} | " + " | ".join(shown) + " |")
     print("|---" * (len(shown) + 1) + "|")
     for name, pair in result["pairs"].items():
-        cells = (f"{middle(pair[w]['each'])[MEASURE]:.3f}" if w in pair else "" for w in shown)
+        cells = [f"{middle(pair[w]['each'])[MEASURE]:.3f}" if w in pair else "" for w in shown]
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
