@@ -126,6 +126,12 @@ class SeedConfig:
     )
     seed_bars: int = knob(1, "bars taken from each theme for an opening", 1, 16)
     seeds: int = knob(4, "different openings to keep; takes use them in turn", 1, 64)
+    seed_at: str = knob(
+        "sections",
+        "where openings stand: at the start alone, or, each time another one, at the start of every "
+        "section that is new (every 8 bars where there are none)",
+        choices=("sections", "start"),
+    )
     candidates: int = knob(96, "openings that are tried and scored", 1, 4096)
 
 

@@ -14,11 +14,13 @@ from hocket.config import GenerationConfig, RunConfig
 from hocket.generation import form, mix
 from hocket.generation.budget import budget_of, longest_quote
 from hocket.generation.choir import Choir, Roles, Stepper
+from hocket.generation.layout import script_of
+from hocket.generation.motifs import motif_of, theme_of
 from hocket.generation.openings import Opening
 from hocket.generation.roles import roles_of
 from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Sampled, Take, sample
-from hocket.generation.script import FREE, OWN
+from hocket.generation.script import FREE, OWN, Script
 from hocket.generation.seeds import candidates, search
 from hocket.music import Key, Part, Piece, Tempo
 from hocket.music.dynamics import shaded
@@ -76,7 +78,8 @@ def compose(
         wanted, list(themes.values()), [opening.bars for opening in kept]
     )
     motif = _motif(wanted, moved, key)
-    script = form.script_of(letters_of_form, wanted, [opening.bars for opening in kept], motif)
+    everywhere = config.opening.seed_at == "sections"
+    script = script_of(letters_of_form, wanted, kept, motif, everywhere=everywhere)
     for line in form.told(letters_of_form, wanted, script):
         say(line)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]
@@ -97,14 +100,11 @@ def compose(
         budget,
         form.phrase_of(letters_of_form, wanted),
     )
-    stated, turns = form.theme_of(wanted.motif, letters), 0 if roles else wanted.turns
+    stated, turns = theme_of(wanted.motif, letters), 0 if roles else wanted.turns
 
     def sampled(numbers: range, shares: NDArray[np.float64]) -> list[Sampled]:
         places = [(number - 1) % len(kept) for number in numbers]
-        plans = [
-            _plan(kept[at], letters, curve, shares, turns, script.stands(at), stated)
-            for at in places
-        ]
+        plans = [_plan(at, kept, letters, curve, shares, turns, script, stated) for at in places]
         return sample(
             model,
             [kept[at].ids for at in places],
@@ -169,9 +169,9 @@ def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     room, sections = form.room_for_opening(wanted), form.asked_for(wanted)
     layered = _layered(roles_of(wanted, moved), list(themes))
     groups = candidates(moved, config.opening, config.rng, room, budget, sections, layered)
-    lengths = [max(opening.bars for group in groups for opening in group)]
-    letters = form.form_of(wanted, list(themes.values()), lengths)
-    form.script_of(letters, wanted, lengths, _motif(wanted, moved, key))
+    longest = max((opening for group in groups for opening in group), key=lambda o: o.bars)
+    letters = form.form_of(wanted, list(themes.values()), [longest.bars])
+    script_of(letters, wanted, [longest], _motif(wanted, moved, key))
 
 
 def _layered(roles: Roles | None, letters: Sequence[str]) -> tuple[str, str] | None:
@@ -182,7 +182,7 @@ def _motif(wanted: GenerationConfig, moved: Mapping[str, Piece], key: Key) -> Pi
     """Return the motif to be stated, in the common key."""
     if wanted.motif is None:
         return None
-    return form.motif_of(wanted.motif, moved, interval(key, COMMON_KEY))
+    return motif_of(wanted.motif, moved, interval(key, COMMON_KEY))
 
 
 def key_of_takes(themes: Mapping[str, Piece], config: RunConfig) -> Key:
@@ -217,29 +217,33 @@ def _moved(themes: Mapping[str, Piece]) -> dict[str, Piece]:
 
 
 def _plan(
-    opening: Opening,
+    at: int,
+    openings: Sequence[Opening],
     letters: Sequence[str],
     curve: NDArray[np.float32],
     shares: NDArray[np.float64],
     turns: int,
-    stands: Sequence[tuple[int, int]],
+    script: Script,
     stated: int | None,
 ) -> NDArray[np.float32]:
-    """Return the weights of the themes bar by bar, (bars, M): the opening's own, then the mix.
+    """Return the weights of the themes bar by bar, (bars, M), of takes with the opening `at`.
 
-    After an opening the theme that began it leads again. Bars that come again have the weights they
-    had, and a motif of a theme, `stated`, is led by it; `stands` says where those are.
+    Openings have their own; after its opening, the theme that began a take leads again. Bars that come
+    again have the weights they had, and a motif of the theme `stated` is led by it.
     """
-    plan = curve.copy()
-    plan[: opening.bars] = opening.plan(letters, curve.mean(0))
+    plan, first, stands = curve.copy(), openings[at], script.stands(at)
+    own = [opening.plan(letters, curve.mean(0)) for opening in openings]
+    plan[: first.bars] = own[at]
     taken = {bar for bar, (kind, _) in enumerate(stands) if kind != FREE}
-    free = [bar for bar in range(opening.bars, len(plan)) if bar not in taken]
+    free = [bar for bar in range(first.bars, len(plan)) if bar not in taken]
     if turns and free:
-        lead = letters.index(opening.recipe.first.theme)
+        lead = letters.index(first.recipe.first.theme)
         plan[free] = mix.in_turns(shares[free], lead, turns)
     for bar, (kind, source) in enumerate(stands):
         if kind == OWN:
             plan[bar] = plan[source]
+        elif kind > script.exempt:
+            plan[bar] = own[kind - 1 - script.exempt][source]
         elif kind != FREE and stated is not None:
             plan[bar] = np.eye(len(letters))[stated]
     return plan

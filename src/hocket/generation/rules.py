@@ -25,7 +25,7 @@ HYBRID = frozenset(range(0, TICKS_PER_QUARTER, 2)) | frozenset(range(0, TICKS_PE
 
 NEVER = 2**62
 """A tick that no take comes to."""
-ROOT = 2
+ROOT = 6
 """How much more than a note outside the key the lowest note at the end is pressed down that is not the
 tonic."""
 

@@ -1,6 +1,6 @@
 """What takes have to say: bars of their own that come again, and motifs that are stated.
 
-A script is laid out bar by bar before a take is written (`generation.form`); these compiled loops
+A script is laid out bar by bar before a take is written (`generation.layout`); these compiled loops
 follow it while it is. Surprising decision: what comes again is read event by event from the take
 itself, and what does not fit where it stands now (the end of a note that does not sound here) is
 passed over; so neither the grammar nor the budget of quotes is ever left for it. At the bars where
@@ -60,19 +60,21 @@ class Script(NamedTuple):
     halt: Row
     """The next bar at whose line nothing may sound on, after this one; `FAR` if there is none."""
     motifs: Row
-    """(motifs, events): what motifs say, filled up with -1."""
+    """(motifs, events): what motifs say, and what else is told event by event; filled up with -1."""
+    exempt: int
+    """How many of them, the first, are stated whatever the budget of quotes says."""
 
     def of(self, takes: Sequence[int]) -> Script:
         """Return the script of these takes."""
         if not self.kind.shape[1]:
             return self
         kind, source, stop, halt = (table[list(takes)] for table in self[:4])
-        return Script(kind, source, stop, halt, self.motifs)
+        return Script(kind, source, stop, halt, self.motifs, self.exempt)
 
     def stands(self, take: int) -> list[tuple[int, int]]:
-        """Return for each bar of a take what stands there, and for `OWN` the bar that comes again.
+        """Return for each bar of a take what stands there, and which bar of it.
 
-        Without a script there are no bars.
+        For `OWN` that is the bar that comes again. Without a script there are no bars.
         """
         if not self.kind.shape[1]:
             return []
@@ -80,12 +82,12 @@ class Script(NamedTuple):
         for bar in np.flatnonzero(self.kind[take]).tolist():
             kind, first = int(self.kind[take, bar]), int(self.source[take, bar])
             for place in range(bar, min(int(self.stop[take, bar]), len(found))):
-                found[place] = (kind, first + place - bar if kind == OWN else -1)
+                found[place] = (kind, place - bar + (first if kind == OWN else 0))
         return found
 
 
 _NONE = np.zeros((0, 0), np.int64)
-NO_SCRIPT = Script(_NONE, _NONE, _NONE, _NONE, _NONE)
+NO_SCRIPT = Script(_NONE, _NONE, _NONE, _NONE, _NONE, 0)
 
 (AT, KIND, STOP, BEGUN) = range(4)
 """The columns of where a take stands in its script: the next event to be read (-1: none), what is

@@ -21,7 +21,6 @@ from hocket.generation.script import (
     AT,
     FAR,
     KIND,
-    OWN,
     Script,
     follow,
     is_at_halt,
@@ -124,11 +123,11 @@ def go_on(
         bound = min(rules.end if rules.end >= 0 else FAR, halt)
         if step < len(forced) and forced[step, take] >= 0:
             event = forced[step, take]
-        elif event >= 0 and follows[take, KIND] == OWN:
+        elif event >= 0 and not 0 < follows[take, KIND] <= script.exempt:
             scratch[:] = logits[b]
             keep_within(table[b], read[b], rules.budget, rules.end, bound, mask, logits[b], scratch)
             if scratch[event] == _EXCLUDED or waits_beyond(table[b], event, bound):
-                event = follows[take, AT] = -1  # what comes again would quote too much here
+                event = follows[take, AT] = -1  # it would quote too much here
         if event < 0:
             press(table[b], rules, struck[b], weights)
             press_loops(table[b], heard[b], rules.times, weights)
