@@ -9,6 +9,7 @@ notes it keeps and the symbols between them, so one automaton a theme answers fo
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,38 +80,65 @@ def trace(piece: Piece, themes: Mapping[str, Theme], view: str = "texture") -> T
     found: dict[str, list[Quote]] = {}
     for row, (name, theme) in enumerate(themes.items()):
         pieces = (theme,) if isinstance(theme, Piece) else tuple(theme)
-        automaton, seen = _known(pieces, view)
+        automaton, seen, lines = _known(_Same(pieces), view)
         long, ends = matches(automaton, read)
-        begins = np.cumsum([0, *(len(symbols) + 1 for _, symbols in seen)])
-        lines = [np.array([bar.start for bar in numbered_bars(own)]) for own in pieces]
         _cover(long, lengths[row])
-        found[name] = []
-        for notes, place in _maximal(long, ends):
-            member = int(np.searchsorted(begins, place, side="right")) - 1
-            note = pieces[member].notes[seen[member][0][place - begins[member]]]
-            bar = int(np.searchsorted(lines[member], note.start, side="right"))
-            moved = piece.notes[kept[notes.start]].pitch - note.pitch
-            found[name].append(Quote(notes, Source(name, member, bar, moved)))
+        found[name] = _quotes(name, piece, kept, long, ends, pieces, seen, lines)
     return Trace(kept, lengths, found)
 
 
+class _Same:
+    """Pieces that are known again as the very same objects; to compare all their notes takes longer."""
+
+    def __init__(self, pieces: tuple[Piece, ...]) -> None:
+        self.pieces = pieces
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.pieces)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and tuple(map(id, self.pieces)) == tuple(
+            map(id, other.pieces)
+        )
+
+
 @lru_cache(maxsize=64)
-def _known(pieces: tuple[Piece, ...], view: str) -> tuple[Suffixes, list[tuple[Ints, Ints]]]:
-    """Return the automaton of a theme and what it is made of; many takes ask about few themes."""
-    seen = [_seen(own, view) for own in pieces]
-    return suffixes(joined([symbols for _, symbols in seen])), seen
+def _known(same: _Same, view: str) -> tuple[Suffixes, list[tuple[Ints, Ints]], list[list[int]]]:
+    """Return the automaton of a theme, what it is made of, and where its bars begin.
+
+    It is kept, since many takes ask about few themes.
+    """
+    seen = [_seen(own, view) for own in same.pieces]
+    lines = [[bar.start for bar in numbered_bars(own)] for own in same.pieces]
+    return suffixes(joined([symbols for _, symbols in seen])), seen, lines
 
 
-def _maximal(lengths: Ints, ends: Ints) -> list[tuple[range, int]]:
-    """Return the runs of notes that no longer one holds, and the text's symbol each begins with."""
+def _quotes(
+    name: str,
+    piece: Piece,
+    kept: Ints,
+    lengths: Ints,
+    ends: Ints,
+    pieces: Sequence[Piece],
+    seen: Sequence[tuple[Ints, Ints]],
+    lines: Sequence[Sequence[int]],
+) -> list[Quote]:
+    """Return the runs of notes that no longer one holds, from lengths and ends of `matches` (K - 1)."""
     last = np.append(lengths[1:] <= lengths[:-1], True)[: len(lengths)] & (lengths > RUN - 2)
     places = np.flatnonzero(last)
-    return [
-        (range(place + 1 - length, place + 2), end + 1 - length)
-        for place, length, end in zip(
-            places.tolist(), lengths[places].tolist(), ends[places].tolist(), strict=True
-        )
-    ]
+    starts, sources = places + 1 - lengths[places], ends[places] + 1 - lengths[places]
+    begins = np.cumsum([0, *(len(symbols) + 1 for _, symbols in seen)])
+    members = np.searchsorted(begins, sources, side="right") - 1
+    within = sources - begins[members]
+    here = [piece.notes[note].pitch for note in kept[starts].tolist()]
+    quotes = []
+    for start, stop, member, at, pitch in zip(
+        starts.tolist(), (places + 2).tolist(), members.tolist(), within.tolist(), here, strict=True
+    ):
+        note = pieces[member].notes[seen[member][0][at]]
+        bar = bisect_right(lines[member], note.start)
+        quotes.append(Quote(range(start, stop), Source(name, member, bar, pitch - note.pitch)))
+    return quotes
 
 
 @compiled
