@@ -210,6 +210,9 @@ class GenerationConfig:
         "numbers that takes are written with: whole ones of 8 bits, or float32, slower and no better",
         choices=("int8", "float32"),
     )
+    hands: bool = knob(
+        True, "leave out notes that two hands cannot reach, where all themes are for two hands"
+    )
     voices: int | None = knob(
         None, "most notes sounding at once (default: what the themes need 98 % of the time)", 1, 20
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.analysis.hands import FINGERS, TENTH
 from hocket.compiled import compiled
 from hocket.generation.rules import Rules
 from hocket.music import TICKS_PER_QUARTER
@@ -44,6 +45,8 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
         left = _longest_note(row, rules.longest, weights, left)
     if rules.voices > 0:
         left = _voices(row, rules.voices, weights, left)
+    if rules.reach:
+        left = _reach(row, weights, left)
     place = (row[TICK] - row[BAR_ORIGIN]) % _QUARTER
     for r in range(len(rules.off_grid)):
         left = _exclude(rules.off_grid[r, place], weights[_DUR : _DUR + _LONGEST], left)
@@ -59,6 +62,44 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
     if rules.repetition > 0:
         for p in range(_COUNT):
             ons[p] -= rules.repetition * max(struck[p] - _ONE, _ZERO)
+
+
+@compiled
+def _reach(row: Row, weights: Weights, left: int) -> int:
+    """Exclude notes that two hands could not hold with those that sound in this part and lower ones.
+
+    What sounds in later parts may still end at this instant.
+    """
+    held, count = np.empty(_COUNT + 1, np.int64), 0
+    for p in range(_COUNT):
+        for part in range(row[PART] + 1):
+            if row[ONSETS + part * _COUNT + p] >= 0:
+                held[count] = p
+                count += 1
+                break
+    excluded = np.zeros(_COUNT, np.bool_)
+    for p in range(_COUNT):
+        if weights[_ON + p] > _EXCLUDED:
+            excluded[p] = not _within_reach(held[:count], p)
+    return _exclude(excluded, weights[_ON : _ON + _COUNT], left)
+
+
+@compiled
+def _within_reach(held: Row, new: int) -> bool:
+    """Whether two hands can hold ascending pitches and a new one; see `analysis.hands`."""
+    hands, fingers, lowest, place, is_new_taken = 0, FINGERS, 0, 0, False
+    while place < len(held) or not is_new_taken:
+        takes_new = not is_new_taken and (place == len(held) or new <= held[place])
+        pitch = new if takes_new else held[place]
+        if takes_new:
+            is_new_taken = True
+            place += place < len(held) and held[place] == new
+        else:
+            place += 1
+        if fingers == FINGERS or pitch - lowest > TENTH:
+            hands, fingers, lowest = hands + 1, 0, pitch
+        fingers += 1
+    return hands <= 2
 
 
 @compiled

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.analysis.hands import playable
 from hocket.analysis.metrics import STUCK_QUARTERS
 from hocket.config import GenerationConfig
 from hocket.generation.budget import NO_BUDGET, Budget, budget_of
@@ -23,6 +24,8 @@ from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
 HYBRID = frozenset(range(0, TICKS_PER_QUARTER, 2)) | frozenset(range(0, TICKS_PER_QUARTER, 3))
 """Ticks of the quarter on the hybrid grid: every longest note that begins on it can end on it."""
 
+FOR_HANDS = 0.9
+"""Themes are for two hands if these can hold such a share of their instants."""
 NEVER = 2**62
 """A tick that no take comes to."""
 ROOT = 6
@@ -39,6 +42,8 @@ class Rules(NamedTuple):
     """A note that has sounded so long is ended: nothing rings forever; 0: off."""
     voices: int = 0
     """So many notes may sound at once, as hands and themes do; 0: off."""
+    reach: bool = False
+    """Whether two hands have to hold what sounds at once."""
     off_grid: NDArray[np.bool_] = np.zeros((0, TICKS_PER_QUARTER, LONGEST_STEP), np.bool_)
     """(R, 24, 48): steps that leave a grid, by tick of the quarter: see `grid`."""
     barred: NDArray[np.bool_] = np.zeros((0, len(VOCAB)), np.bool_)
@@ -86,6 +91,7 @@ def rules_for(
         end=end,
         longest=whole_on_both_grids(longest),
         voices=config.voices or max(usual_voices(theme) for theme in themes),
+        reach=config.hands and min(playable(theme) for theme in themes) >= FOR_HANDS,
         off_grid=np.stack((grid(HYBRID), grid(places))),
         barred=barred(foreign_to(themes))[None],
         repetition=np.float32(config.repetition),
