@@ -28,6 +28,7 @@ CONFIG = RunConfig(
 )
 
 
+PAIR = {"A": four_four(), "B": three_four()}
 MIDDLE = always(np.where(np.isin(np.arange(len(VOCAB)), [*ON[:20], *ON[-20:]]), -1e4, 0.0))
 """A model that strikes any note but the lowest and the highest, which would leave the piano."""
 
@@ -163,3 +164,40 @@ def test_themes_with_dynamics_and_pedal_give_takes_with_their_own() -> None:
     assert [note.velocity for note in take.piece.notes] == [n.velocity for n in said.notes]
     assert take.piece.pedals == said.pedals != ()
     assert np.isin(take.ids, VOCAB.families["VEL"]).any()
+
+
+# Forms and motifs
+
+
+def test_a_take_says_its_form() -> None:
+    assert composed(PAIR, form="AABA", bars=16).form == "AABA"
+    assert composed(PAIR, form="through", bars=16).form == ""
+
+
+@pytest.mark.parametrize("semitones", [0, 2, -3])
+def test_written_motifs_sound_as_written_whatever_the_key(semitones: int) -> None:
+    moved = {"A": four_four().transposed(semitones), "B": three_four()}
+    take = composed(moved, motif="D5:1 F#5:1 E5:2", statements=2, bars=12)
+    sung = [(note.start % 96, note.pitch % 12) for note in take.piece.notes]
+    tune = [(0, 2), (24, 6), (48, 4)]
+    assert sum(sung[at : at + 3] == tune for at in range(len(sung))) >= 2
+
+
+def test_bars_of_a_theme_sound_in_the_takes_key() -> None:
+    moved = {"A": four_four(), "B": three_four().transposed(5)}
+    take = composed(moved, motif="A:3", statements=2, bars=12)
+    bar = [(n.start - 192, n.pitch % 12) for n in four_four().notes if 192 <= n.start < 288]
+    notes = take.piece.notes
+    found = [
+        sorted((n.start % 96, n.pitch % 12) for n in notes if n.start // 96 == number)
+        == sorted(bar)
+        for number in range(12)
+    ]
+    assert sum(found) >= 2
+
+
+def test_what_cannot_be_is_refused_before_learning() -> None:
+    for knobs in ({"form": "AABA", "bars": 4}, {"motif": "A:1-3", "bars": 8, "statements": 9}):
+        wanted = replace(CONFIG.generation, **knobs)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError):
+            check_wishes(PAIR, replace(CONFIG, generation=wanted))

@@ -273,6 +273,7 @@ def _recipe(take: Take) -> dict[str, Any]:
     return {
         "file": f"{take_name(take.place)}.mid",
         "seed": take.seed,
+        "form": take.form or "through",
         "key": key_name(key) if key else None,
         "metre": str(take.piece.meters[0]),
         "mix": [round(weight, 6) for weight in take.mix],

@@ -147,6 +147,7 @@ def compose(
             first + i,
             weights,
             price,
+            form=letters_of_form,
         )
         for i, (ids, log_probs, price) in enumerate(written)
     ]

@@ -58,6 +58,8 @@ class Take:
 
     price: float = 0.0
     """Nats by which the budget of quotes made it less likely."""
+    form: str = ""
+    """Its sections, by letter; empty for none."""
     place: int = 0
     """Which of the takes that were kept it is, from 1: its file's number."""
     score: Mapping[str, float] = field(default_factory=dict)
