@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hocket.runs import Run
     from hocket.scores import read, write
     from hocket.sources import Theme
-    from hocket.workflows import check, fuse, learn, more, prepare, resume, train
+    from hocket.workflows import check, fuse, learn, more, prepare, resume, train, why
 
 __version__ = "0.1.0"
 
@@ -52,6 +52,7 @@ _HOMES = {
     "read": "scores",
     "resume": "workflows",
     "train": "workflows",
+    "why": "workflows",
     "write": "scores",
 }
 
@@ -80,6 +81,7 @@ __all__ = [
     "read",
     "resume",
     "train",
+    "why",
     "write",
 ]
 

@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = words.add_subparsers(required=True, metavar="VERB", dest="verb")
     _fuse_parser(verbs)
     _check_parser(verbs)
+    _why_parser(verbs)
     _tokens_parser(verbs)
     _prepare_parser(verbs)
     _learn_parser(verbs)
@@ -109,6 +110,18 @@ def _check_parser(verbs: Any) -> None:
     check.add_argument("--against", nargs="+", metavar="FILE", required=True, help="the themes")
     check.add_argument("--json", action="store_true", help="print JSON instead of a table")
     check.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
+
+
+def _why_parser(verbs: Any) -> None:
+    why = verbs.add_parser(
+        "why",
+        help="tell for the notes of a bar what else might have come, and what each theme wanted",
+        description="Tell why notes stand in a take: the likeliest others, and each theme's vote.",
+    )
+    why.add_argument("take", metavar="TAKE.mid", help="a take that `hocket fuse` kept")
+    why.add_argument("--bar", type=int, required=True, metavar="N", help="bar, from 1")
+    why.add_argument("--note", type=int, metavar="N", help="one note of it alone, from 1")
+    why.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def _tokens_parser(verbs: Any) -> None:

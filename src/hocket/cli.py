@@ -131,6 +131,19 @@ def _check(options: argparse.Namespace) -> int:
     return 0
 
 
+def _why(options: argparse.Namespace) -> int:
+    found = workflows.why(options.take, bar=options.bar, note=options.note)
+    if options.json:
+        from dataclasses import asdict
+
+        print(json.dumps([asdict(reason) for reason in found], indent=2))
+        return 0
+    from hocket.display import show_reasons
+
+    show_reasons(found)
+    return 0
+
+
 def _tokens(options: argparse.Namespace) -> int:
     from hocket.display import Display
 
@@ -219,6 +232,7 @@ def _settings(options: argparse.Namespace, usual: str) -> config.RunConfig:
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fuse": _fuse,
     "check": _check,
+    "why": _why,
     "tokens": _tokens,
     "prepare": _prepare,
     "learn": _learn,

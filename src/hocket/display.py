@@ -16,6 +16,7 @@ from hocket.scores import printable
 
 if TYPE_CHECKING:
     from hocket.corpus import Library
+    from hocket.generation.reasons import Reason
     from hocket.model.weights import Weights
     from hocket.runs import Run
     from hocket.sources import Theme
@@ -166,3 +167,17 @@ def show_check(take: str, against: Sequence[str], found: Comparison) -> None:
         for quote in quotes:
             console.print(Text(in_words(view, quote)))
     console.print(Text(legend()))
+
+
+def show_reasons(reasons: Sequence[Reason]) -> None:
+    """Print what else might have come in the place of notes, and each theme's vote."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not reasons:
+        console.print("no note begins in this bar")
+    for number, reason in enumerate(reasons, 1):
+        fast = f", laid out before: {reason.laid_out}" if reason.laid_out else ""
+        where = f"bar {reason.bar}, beat {reason.beat:.4g}, part {reason.part}"
+        console.print(Text(f"{number}. {reason.note.what}  ({where}{fast})", style="bold"))
+        for choice in (reason.note, *reason.others):
+            votes = "  ".join(f"{letter} {vote:.3f}" for letter, vote in choice.votes.items())
+            console.print(Text(f"   {choice.what:16} {choice.chance:.3f}   {votes}"))

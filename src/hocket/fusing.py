@@ -128,7 +128,7 @@ def _save_curve(file: Path, checkpoint: Checkpoint) -> None:
 def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first: int) -> Run:
     from hocket import runs
     from hocket.analysis import measure
-    from hocket.generation.compose import compose
+    from hocket.generation.compose import compose, said_along
     from hocket.generation.rank import mean_likelihoods, placed, rank
 
     bars = run.config.generation.bars
@@ -163,7 +163,8 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
     )
     reporter.say(f"kept the best {len(kept)} of {len(takes)} takes")
     if run.folder is not None:
-        runs.save_takes(run.folder, run)
+        said = said_along(choir, run.takes, firsts(run.themes), run.config)
+        runs.save_takes(run.folder, run, said)
     return run
 
 

@@ -1,6 +1,7 @@
 """The folder of a run: what is written, under which names, and how it is read back.
 
 take-01.mid take-01.png …   the takes: to play, and to look at
+take-01.why.safetensors …   what the model said along them, for `hocket why`
 report.json                 the recipe and the measures of every take
 run.toml                    all settings
 themes/A.mid A-2.mid …      the themes' pieces as they were understood
@@ -32,7 +33,7 @@ from typing import Any
 from hocket.analysis import Measures, as_json, medians
 from hocket.config import RunConfig, dumps, loads
 from hocket.errors import CheckpointError, ConfigError
-from hocket.generation import Take
+from hocket.generation import Take, votes
 from hocket.model import weights as stored_weights
 from hocket.model.theme import ThemeFile, to_bytes
 from hocket.music import Piece
@@ -50,8 +51,8 @@ THEMES_FOLDER = "themes"
 MOST_TEXT_BYTES = 32 * 2**20
 
 _OWN_FILES = (REPORT_FILE, CHECKPOINT_FILE, CURVE_FILE, *stored_weights.FILES, CONFIG_FILE)
-_TAKE = re.compile(r"take-(\d{2,})\.(mid|png)")
-_OF_LETTER = re.compile(r"take-\d{2,}\.(mid|png)|loss-[A-Z]\.png")
+_TAKE = re.compile(r"take-(\d{2,})\.(mid|png|why\.safetensors)")
+_OF_LETTER = re.compile(r"take-\d{2,}\.(mid|png|why\.safetensors)|loss-[A-Z]\.png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +206,8 @@ def load_weights(folder: Path) -> stored_weights.Weights:
     return stored_weights.load(folder, VOCAB.fingerprint)
 
 
-def save_takes(folder: Path, run: Run) -> None:
-    """Write the takes as MIDI, to be heard at once, then their pictures and the report."""
+def save_takes(folder: Path, run: Run, said: Sequence[votes.Votes] = ()) -> None:
+    """Write the takes as MIDI, to be heard at once, then their pictures, votes and the report."""
     for take in run.takes:
         write(take.piece, folder / f"{take_name(take.place)}.mid")
 
@@ -217,8 +218,10 @@ def save_takes(folder: Path, run: Run) -> None:
         name = take_name(take.place)
         picture = roll_png(take.piece, origins(take.piece, named(run.themes)))
         atomic_write(folder / f"{name}.png", picture)
-    said = json.dumps(report(folder, run), indent=2, ensure_ascii=False)
-    rows = re.sub(r"\[\n\s+([^][{}]*?)\n\s+\]", lambda row: f"[{' '.join(row[1].split())}]", said)
+    for take, along in zip(run.takes, said, strict=False):
+        atomic_write(folder / f"{take_name(take.place)}{votes.SUFFIX}", votes.to_bytes(along))
+    text = json.dumps(report(folder, run), indent=2, ensure_ascii=False)
+    rows = re.sub(r"\[\n\s+([^][{}]*?)\n\s+\]", lambda row: f"[{' '.join(row[1].split())}]", text)
     write_text(folder / REPORT_FILE, rows + "\n")
 
 
@@ -276,6 +279,7 @@ def _recipe(take: Take) -> dict[str, Any]:
         "form": take.form or "through",
         "key": key_name(key) if key else None,
         "metre": str(take.piece.meters[0]),
+        "laid_out": list(take.laid_out),
         "mix": [round(weight, 6) for weight in take.mix],
         "rng": take.rng,
         "number": take.number,

@@ -4,6 +4,7 @@
     learn  a theme -> a theme file, on top of the base model
     train  a prepared corpus -> a base model
     check  a piece beside themes -> measures, quotes and where they come from
+    why    a note of a take -> what else might have come, and what each theme would have said
     tokens a piece -> its events, readably
     prepare folders of score files -> ids on disk
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from hocket.analysis import Measures
     from hocket.analysis.chance import Level
     from hocket.corpus import Library
+    from hocket.generation.reasons import Reason
     from hocket.model.weights import Weights
     from hocket.music import Piece
     from hocket.runs import Run
@@ -257,6 +259,18 @@ def check(
 ) -> Measures:
     """Measure a piece beside themes: the numbers of `compare`."""
     return compare(take, against=against, pedal=pedal, reporter=reporter).measures
+
+
+def why(take: str | Path, *, bar: int, note: int | None = None) -> list[Reason]:
+    """Return for the notes that begin in a bar of a take what else might have come, and who wanted it.
+
+    `note`, from 1, asks for one of them alone. What is read is the file that `fuse` wrote beside the
+    take. Raises `CheckpointError` where it is not there, `ConfigError` for a bar that is not.
+    """
+    from hocket.generation import reasons, votes
+
+    file = Path(take)
+    return reasons.reasons(votes.load(file.with_name(file.stem + votes.SUFFIX)), bar, note)
 
 
 def _against(source: Source, pedal: bool, reporter: Reporter) -> Theme:

@@ -14,7 +14,7 @@ from hocket.config import GenerationConfig, RunConfig
 from hocket.generation import form, mix
 from hocket.generation.budget import budget_of, longest_quote
 from hocket.generation.choir import Choir, Roles, Stepper
-from hocket.generation.layout import script_of
+from hocket.generation.layout import laid_out, script_of
 from hocket.generation.motifs import motif_of, theme_of
 from hocket.generation.openings import Opening
 from hocket.generation.roles import roles_of
@@ -22,6 +22,7 @@ from hocket.generation.rules import rules_for
 from hocket.generation.sampler import Sampled, Take, sample
 from hocket.generation.script import FREE, OWN, Script
 from hocket.generation.seeds import candidates, search
+from hocket.generation.votes import Votes, votes_of
 from hocket.music import Key, Part, Piece, Tempo
 from hocket.music.dynamics import shaded
 from hocket.music.pitch import COMMON_KEY, agreeing, estimate_key, interval, parse_key
@@ -60,9 +61,7 @@ def compose(
     budget = budget_of(list(themes.values()) if unquoted is None else unquoted, wanted.max_quote)
     room, sections = form.room_for_opening(wanted), form.asked_for(wanted)
     roles = roles_of(wanted, moved)
-    if roles:
-        assert isinstance(model, Choir)
-        model = model.in_roles(roles)
+    model = in_roles(model, roles)
     kept = search(
         moved,
         model,
@@ -102,10 +101,12 @@ def compose(
     )
     stated, turns = theme_of(wanted.motif, letters), 0 if roles else wanted.turns
 
-    def sampled(numbers: range, shares: NDArray[np.float64]) -> list[Sampled]:
+    def sampled(
+        numbers: range, shares: NDArray[np.float64]
+    ) -> list[tuple[Sampled, NDArray[np.float32]]]:
         places = [(number - 1) % len(kept) for number in numbers]
         plans = [_plan(at, kept, letters, curve, shares, turns, script, stated) for at in places]
-        return sample(
+        takes = sample(
             model,
             [kept[at].ids for at in places],
             rules,
@@ -116,12 +117,13 @@ def compose(
             script=script.of(places),
             on_step=on_step,
         )
+        return list(zip(takes, plans, strict=True))
 
     shares = mix.leading_time(curve, list(themes.values()))
     last = first + wanted.takes
     if turns and last > TRIAL + 1 and constant.min() > 0:
         trial = sampled(range(1, TRIAL + 1), shares)
-        found = _shares_found([decode(take.ids) for take in trial], themes)
+        found = _shares_found([decode(take.ids) for take, _ in trial], themes)
         later = range(max(first, TRIAL + 1), last)
         written = [*trial[first - 1 :], *sampled(later, mix.leaned(shares, constant, found))]
     else:
@@ -148,9 +150,26 @@ def compose(
             weights,
             price,
             form=letters_of_form,
+            plan=plan,
+            laid_out=laid_out(script, kept, (first - 1 + i) % len(kept), wanted.bars),
         )
-        for i, (ids, log_probs, price) in enumerate(written)
+        for i, ((ids, log_probs, price), plan) in enumerate(written)
     ]
+
+
+def in_roles(model: Stepper, roles: Roles | None) -> Stepper:
+    """Return the model in the roles asked for, if any are."""
+    return model.in_roles(roles) if roles and isinstance(model, Choir) else model
+
+
+def said_along(
+    choir: Choir, takes: Sequence[Take], themes: Mapping[str, Piece], config: RunConfig
+) -> list[Votes]:
+    """Return what the model said along takes of themes by letter, to be kept with them."""
+    roles = roles_of(config.generation, _moved(themes))
+    titles = {letter: theme.title for letter, theme in themes.items()}
+    semitones = -interval(key_of_takes(themes, config), COMMON_KEY)
+    return votes_of(choir.in_roles(roles) if roles else choir, takes, titles, semitones)
 
 
 def _shares_found(pieces: Sequence[Piece], themes: Mapping[str, Piece]) -> NDArray[np.float64]:

@@ -61,6 +61,21 @@ def script_of(
     return Script(kind, source, stop, halt, table, len(motifs))
 
 
+def laid_out(script: Script, openings: Sequence[Opening], at: int, bars: int) -> tuple[str, ...]:
+    """Return in words what stands fast at each bar of takes with the opening `at`."""
+    told = [""] * bars
+    for bar, (kind, source) in enumerate(script.stands(at)):
+        if kind == OWN:
+            told[bar] = f"bar {source + 1} again"
+        elif kind > script.exempt:
+            told[bar] = f"opening {openings[kind - 1 - script.exempt].recipe}"
+        elif kind != FREE:
+            told[bar] = "motif"
+    for bar in range(min(openings[at].bars, bars)):
+        told[bar] = f"opening {openings[at].recipe}"
+    return tuple(told)
+
+
 def _line(
     form: str,
     config: GenerationConfig,

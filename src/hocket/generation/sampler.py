@@ -60,6 +60,10 @@ class Take:
     """Nats by which the budget of quotes made it less likely."""
     form: str = ""
     """Its sections, by letter; empty for none."""
+    plan: Floats = field(default_factory=lambda: np.ones((1, 1), np.float32))
+    """(bars, M): the weights of the themes in each bar."""
+    laid_out: tuple[str, ...] = ()
+    """What stood fast at each bar before it was written; empty where nothing did."""
     place: int = 0
     """Which of the takes that were kept it is, from 1: its file's number."""
     score: Mapping[str, float] = field(default_factory=dict)
