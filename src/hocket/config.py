@@ -127,10 +127,10 @@ class SeedConfig:
     seed_bars: int = knob(1, "bars taken from each theme for an opening", 1, 16)
     seeds: int = knob(4, "different openings to keep; takes use them in turn", 1, 64)
     seed_at: str = knob(
-        "sections",
+        "phrases",
         "where openings stand: at the start alone, or, each time another one, at the start of every "
-        "section that is new (every 8 bars where there are none)",
-        choices=("sections", "start"),
+        "section that is new (every 8 bars where there are none), or every 4 bars in these",
+        choices=("phrases", "sections", "start"),
     )
     candidates: int = knob(96, "openings that are tried and scored", 1, 4096)
 
@@ -179,7 +179,7 @@ class GenerationConfig:
         None, "letter of the theme that the lower notes are of (default, with --melody: the next)"
     )
     statements: int = knob(3, "how often the motif is stated at least", 1, 64)
-    temperature: float = knob(0.9, "above 1 more daring, below 1 more cautious", 0.01, 10)
+    temperature: float = knob(0.8, "above 1 more daring, below 1 more cautious", 0.01, 10)
     top_p: float = knob(
         0.98, "sample from the likeliest events that hold this probability", 0.01, 1
     )

@@ -28,6 +28,8 @@ from hocket.music.dynamics import shaded
 from hocket.music.pitch import COMMON_KEY, agreeing, estimate_key, interval, parse_key
 from hocket.tokens import decode, simplify
 
+HALF_PHRASE = 4
+"""Bars between openings, where these stand at every phrase."""
 TRIAL = 16
 """So many takes are written before the mix is corrected by what came of it."""
 
@@ -77,8 +79,9 @@ def compose(
         wanted, list(themes.values()), [opening.bars for opening in kept]
     )
     motif = _motif(wanted, moved, key)
-    everywhere = config.opening.seed_at == "sections"
-    script = script_of(letters_of_form, wanted, kept, motif, everywhere=everywhere)
+    where = config.opening.seed_at
+    each = HALF_PHRASE if where == "phrases" else 0
+    script = script_of(letters_of_form, wanted, kept, motif, everywhere=where != "start", each=each)
     for line in form.told(letters_of_form, wanted, script):
         say(line)
     openings = [kept[(first - 1 + i) % len(kept)] for i in range(wanted.takes)]

@@ -100,11 +100,17 @@ def sections(form: str, bars: int) -> list[tuple[str, range]]:
     ]
 
 
-def beginnings(form: str, bars: int) -> list[range]:
-    """Return the sections that are new, after the first; without a form, phrases count as such."""
-    if not form:
-        return [range(start, min(start + PHRASE, bars)) for start in range(PHRASE, bars, PHRASE)]
+def beginnings(form: str, bars: int, each: int = 0) -> list[range]:
+    """Return the sections that are new, after the first; without a form, phrases count as such.
+
+    With `each`, new sections fall into stretches of so many bars, and those of the first count too.
+    """
     letters: dict[str, range] = {}
-    for letter, section in sections(form, bars):
+    for letter, section in sections(form, bars) if form else ():
         letters.setdefault(letter, section)
-    return list(letters.values())[1:]
+    new = list(letters.values()) or [
+        range(at, min(at + PHRASE, bars)) for at in range(0, bars, PHRASE)
+    ]
+    if each:
+        new = [range(at, min(at + each, one.stop)) for one in new for at in one[::each]]
+    return new[1:]

@@ -37,10 +37,12 @@ def script_of(
     motif: Piece | None,
     *,
     everywhere: bool = True,
+    each: int = 0,
 ) -> Script:
     """Lay out the bars of the takes that begin with each opening.
 
-    `everywhere`, later openings stand at the beginnings of other sections. Raises `ConfigError` where
+    `everywhere`, later openings stand at the beginnings of other sections that are new, and with `each`
+    of all stretches of so many bars in them. Raises `ConfigError` where
     the motif does not fit as often as it is to be stated.
     """
     seeds = list(openings) if everywhere and len(openings) > 1 else []
@@ -51,7 +53,7 @@ def script_of(
     stated = [_Told(1 + n, bars_of(motif)) for n in range(len(motifs))] if motif else []
     told = [_Told(1 + len(motifs) + n, opening.bars) for n, opening in enumerate(seeds)]
     lines = [
-        _line(form, config, opening.bars, stated, [*told[n + 1 :], *told[:n]])
+        _line(form, config, opening.bars, stated, [*told[n + 1 :], *told[:n]], each)
         for n, opening in enumerate(openings)
     ]
     table = np.full((len(said), max(map(len, said), default=0)), -1, np.int64)
@@ -82,6 +84,7 @@ def _line(
     opening: int,
     motifs: Sequence[_Told],
     seeds: Sequence[_Told],
+    each: int,
 ) -> tuple[Ints, ...]:
     """Return one take's rows (bars) of a `Script`: kind, source, stop, halt."""
     stands, source = _returns(form, config)
@@ -90,7 +93,7 @@ def _line(
         starts = _statements(stands, opening, motifs[0].bars, config)
         for number, start in enumerate(starts):
             _state(motifs[number % len(motifs)], start, stands, source, begun)
-    places = beginnings(form, config.bars) if seeds else []
+    places = beginnings(form, config.bars, each) if seeds else []
     for number, section in enumerate(places):
         seed = seeds[number % len(seeds)]
         bars = slice(section.start, section.start + seed.bars)
