@@ -242,3 +242,27 @@ def test_without_form_and_motif_there_is_no_script() -> None:
     assert script.stands(0) == []
     assert script.of([0, 1, 1]) is script
     assert (FREE, OWN) == (0, -1)
+
+
+@pytest.mark.parametrize(
+    ("letters", "each", "expected"),
+    [
+        ("AABA", 0, [16]),
+        ("ABAC", 0, [8, 24]),
+        ("", 0, [8, 16, 24]),
+        ("AABA", 4, [4, 16, 20]),
+        ("", 4, [4, 8, 12, 16, 20, 24, 28]),
+    ],
+)
+def test_where_openings_stand(letters: str, each: int, expected: list[int]) -> None:
+    assert [place.start for place in form.beginnings(letters, 32, each)] == expected
+
+
+def test_openings_stand_in_every_phrase_that_is_new() -> None:
+    config = replace(PLAIN, bars=32, form="AABA")
+    openings = [build(Recipe.parse(recipe), THEMES) for recipe in OPENINGS]
+    script = script_of("AABA", config, openings, None, each=4)
+    kinds = [kind for kind, _ in script.stands(0)]
+    assert [kinds[bar] for bar in (4, 16, 20)] == [2, 2, 2]
+    assert kinds[8:14] == [OWN] * 6
+    assert kinds[14:16] == [FREE] * 2
