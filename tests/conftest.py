@@ -55,7 +55,14 @@ TINY = RunConfig(
 ENGINE = ("engine.onnx", "engine.safetensors")
 LEARNED = ("weights.safetensors", "weights.toml", *ENGINE)
 SETTLED = ("run.toml", "themes/A.mid", "themes/B.mid", *LEARNED)
-TAKES = ("take-01.mid", "take-01.png", "take-02.mid", "take-02.png")
+
+
+def files_of(take: int) -> list[str]:
+    """Return the files of a take that was kept."""
+    return [f"take-{take:02d}.{suffix}" for suffix in ("mid", "png", "why.safetensors")]
+
+
+TAKES = (*files_of(1), *files_of(2))
 RESULTS = (*TAKES, *SETTLED, "report.json", "loss.png")
 EVERYTHING = (*RESULTS, "training.safetensors")
 

@@ -18,7 +18,7 @@ __all__ = ["corpus", "fusion", "script"]
 
 
 def test_bars_are_numbers_that_loudness_does_not_change(script: Any) -> None:
-    features, material = script("features"), script("material")
+    features, readings = script("features"), script("readings")
     piece = simplify(a_piece(3))
     rows = features.features(piece, 1)
     assert len(rows) == 8
@@ -26,7 +26,7 @@ def test_bars_are_numbers_that_loudness_does_not_change(script: Any) -> None:
     assert len({tuple(row) for row in rows}) == 1
     assert np.isfinite([list(row.values()) for row in rows]).all()
     loud = replace(piece, notes=tuple(note._replace(velocity=99) for note in piece.notes))
-    assert features.features(material.flat(loud), 1) == rows
+    assert features.features(readings.flat(loud), 1) == rows
 
 
 def test_bars_tell_what_was_put_into_them(script: Any) -> None:

@@ -25,7 +25,10 @@ def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
 
 def test_every_option_in_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
     known = set.union(
-        *(options_of(verb, capsys) for verb in ("fuse", "learn", "train", "check", "prepare"))
+        *(
+            options_of(verb, capsys)
+            for verb in ("fuse", "learn", "train", "check", "why", "prepare")
+        )
     )
     foreign = {"--index-url", "--torch-backend"}  # pip's and uv's own
     said = set(re.findall(r"--[a-z][a-z-]+", README)) - foreign

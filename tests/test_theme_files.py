@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hocket
-from conftest import TINY, Watcher, files
+from conftest import TINY, Watcher, files, files_of
 from hocket import config as settings
 from hocket.base import base_model
 from hocket.cli import main
@@ -121,7 +121,7 @@ def test_a_run_keeps_its_themes_and_more_takes_need_nothing_else(
     run = hocket.fuse(*theme_files, out=out, config=on_base)
     expected = {"run.toml", "report.json", "training.safetensors", "loss-A.png", "loss-B.png"}
     expected |= {f"themes/{letter}.{kind}" for letter in "AB" for kind in ("mid", "theme")}
-    expected |= {f"take-0{n}.{kind}" for n in (1, 2) for kind in ("mid", "png")}
+    expected |= {*files_of(1), *files_of(2)}
     assert set(files(out)) == expected
     more = hocket.more(out, takes=1)
     assert more.takes[0].number == 3

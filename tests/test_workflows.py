@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import hocket
-from conftest import EVERYTHING, RESULTS, TAKES, Watcher, files
+from conftest import EVERYTHING, RESULTS, TAKES, Watcher, files, files_of
 from hocket.analysis import measure
 from hocket.config import RunConfig, loads
 from hocket.errors import CheckpointError, ConfigError, HocketError
@@ -153,7 +153,7 @@ def test_more_takes_are_numbered_on_and_leave_the_old_ones(
     run = hocket.more(run_folder)
     after = files(run_folder)
     assert [take.place for take in run.takes] == [3, 4]
-    new = {f"take-0{n}.{kind}" for n in (3, 4) for kind in ("mid", "png")}
+    new = {*files_of(3), *files_of(4)}
     assert after.keys() - before.keys() == new
     assert {name for name in before if after[name] != before[name]} == {"report.json"}
     report = json.loads(after["report.json"])

@@ -35,7 +35,7 @@ from halves import half
 from hocket.errors import HocketError
 from hocket.music import Piece
 from hocket.scores.files import make_folder, write_text
-from material import CONTENDERS, THEMES, VALID, listed, pairs_in, real_pieces, takes_in, takes_of
+from readings import CONTENDERS, THEMES, VALID, listed, pairs_in, real_pieces, takes_in, takes_of
 
 SIZES = (1, 4)
 """Bars of a window."""

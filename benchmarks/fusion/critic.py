@@ -45,7 +45,8 @@ from hocket.reporter import Silent
 from hocket.scores.files import make_folder, write_text
 from hocket.tokens import VOCAB, encode
 from hocket.training import Progress
-from material import (
+from quality.heard import nats, notes_in
+from readings import (
     CONTENDERS,
     KEPT_OUT,
     THEMES,
@@ -59,7 +60,6 @@ from material import (
     takes_in,
     takes_of,
 )
-from quality.heard import nats, notes_in
 
 LEARNED_HALF, STEPS = 1, 2400
 KNOBS: Mapping[str, Any] = {
