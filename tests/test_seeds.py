@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hocket.config import SeedConfig
 from hocket.errors import ConfigError, GenerationError
 from hocket.generation import mix
 from hocket.generation.openings import Opening, Recipe, build
-from hocket.generation.seeds import candidates, harmonic_distance, search
+from hocket.generation.seeds import candidates, evenness, harmonic_distance, search
 from hocket.music import Meter, Note, Piece
 
 SEARCH = SeedConfig(seed=None, seed_bars=1, seeds=4, candidates=16)
@@ -205,3 +206,29 @@ def test_harmony_is_near_for_the_same_chord_and_far_for_none_shared() -> None:
     recipe = Recipe.parse("A:1+B:2")
     assert harmonic_distance(build(recipe, same)) == pytest.approx(0)
     assert harmonic_distance(build(recipe, apart)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ((0.5, 0.5), 1.0),
+        ((0.25, 0.75), 0.5),
+        ((1.0, 0.0), 0.0),
+        ((0.96, 0.04), 0.0),
+        ((0.4, 0.4, 0.2), 0.6),
+        ((0.5, 0.5, 0.0), 1.0),
+    ],
+)
+def test_how_many_openings_are_of_two_themes(weights: tuple[float, ...], expected: float) -> None:
+    assert evenness(np.array(weights, np.float32)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [(0.0, ["BB"] * 4), (0.25, ["AB", "AB", "BB", "BB"]), (0.5, ["AB"] * 4), (1.0, ["AA"] * 4)],
+)
+def test_openings_share_their_bars_as_the_mix_does(first: float, expected: list[str]) -> None:
+    weights = np.array([first, 1 - first], np.float32)
+    kept = search(TURN_FIRST, UNIFORM, weights, replace(SEARCH, seeds=4, seed_bars=1), 1, MANY)
+    themes = ["".join(sorted(o.recipe.first.theme + o.recipe.second.theme)) for o in kept]
+    assert themes == expected

@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--seconds", type=float, default=120.0, help="that the recipe learns")
+    parser.add_argument("--summary", type=Path, help="JSON file for the medians of each pair")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of hocket")
     options = parser.parse_args()
     if not options.show:
@@ -75,7 +76,9 @@ def main() -> None:
             for stage in options.stages:
                 if not (folder / f"{stage}.json").exists():
                     run(stage, folder, themes, options.rng, settings, options.seconds)
-    tables(options.out)
+    found = tables(options.out)
+    if options.summary:
+        write_text(options.summary, json.dumps(found, indent=1) + "\n")
 
 
 def learned(folder: Path, sources: Sequence[str], rng: int) -> list[Path]:
@@ -138,8 +141,11 @@ def figures(measures: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
-def tables(folder: Path) -> None:
-    """Print a table of hocket's figures pair by pair, and one of the medians over pairs."""
+def tables(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Print a table of hocket's figures pair by pair, and one of the medians over pairs.
+
+    Returns the figures by pair and contender.
+    """
     results: dict[str, dict[str, Any]] = {}
     for pair in sorted(folder.iterdir(), key=lambda pair: pair.name.zfill(4)):
         if (pair / "hocket.json").exists():
@@ -176,6 +182,10 @@ def tables(folder: Path) -> None:
     for name in ("known", "longest", "cover16"):
         usual = [result["chance"][name]["median"] for result in results.values()]
         print(f"{name} by chance: {median(usual):.2f}")
+    return {
+        pair: {who: figures(result[who]) for who in NAMES if who in result}
+        for pair, result in results.items()
+    }
 
 
 if __name__ == "__main__":

@@ -187,11 +187,13 @@ def _shares_found(pieces: Sequence[Piece], themes: Mapping[str, Piece]) -> NDArr
 def check_wishes(themes: Mapping[str, Piece], config: RunConfig) -> None:
     """Raise, before anything is learned, what `compose` would raise for what was asked for."""
     wanted, key, moved = config.generation, key_of_takes(themes, config), _moved(themes)
-    mix.curve(wanted.mix, len(themes), wanted.bars)
+    constant = mix.curve(wanted.mix, len(themes), wanted.bars).mean(0)
     budget = budget_of(list(themes.values()), wanted.max_quote)
     room, sections = form.room_for_opening(wanted), form.asked_for(wanted)
     layered = _layered(roles_of(wanted, moved), list(themes))
-    groups = candidates(moved, config.opening, config.rng, room, budget, sections, layered)
+    groups = candidates(
+        moved, config.opening, config.rng, room, budget, sections, layered, constant
+    )
     longest = max((opening for group in groups for opening in group), key=lambda o: o.bars)
     letters = form.form_of(wanted, list(themes.values()), [longest.bars])
     script_of(letters, wanted, [longest], _motif(wanted, moved, key))

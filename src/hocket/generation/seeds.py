@@ -23,6 +23,11 @@ from hocket.music.bars import numbered_bars, whole_bar_runs
 from hocket.music.pitch import pitch_class_ticks
 from hocket.tokens import waits
 
+LEAST_WEIGHT = 0.05
+"""A theme with less weight has no bars in openings."""
+EVEN = 0.9
+"""From which `evenness` on all openings are of two themes."""
+
 
 def search(
     themes: Mapping[str, Piece],
@@ -43,14 +48,38 @@ def search(
     letters = list(themes)
     groups = [
         _different(sorted(_scored(openings, model, letters, constant), key=lambda o: -o.score))
-        for openings in candidates(themes, config, rng, most_bars, budget, sections, layered)
+        for openings in candidates(
+            themes, config, rng, most_bars, budget, sections, layered, constant
+        )
     ]
+    mixed = [group for group in groups if not _is_pure(group[0])]
+    pure = [group for group in groups if _is_pure(group[0])]
+    count = config.seeds if not pure else round(config.seeds * evenness(constant))
+    kept = _in_turn(mixed, count if mixed else 0)
+    return kept + _in_turn(pure, config.seeds - len(kept))
+
+
+def _in_turn(groups: Sequence[list[Opening]], count: int) -> list[Opening]:
+    """Return so many openings, the best first, one kind after the other."""
     kept: list[Opening] = []
-    while len(kept) < config.seeds and any(groups):
+    while len(kept) < count and any(groups):
         for group in groups:
-            if group and len(kept) < config.seeds:
+            if group and len(kept) < count:
                 kept.append(group.pop(0))
     return kept
+
+
+def _is_pure(opening: Opening) -> bool:
+    return opening.recipe.first.theme == opening.recipe.second.theme
+
+
+def evenness(constant: NDArray[np.float32]) -> float:
+    """Return which share of the openings is of two themes, so that notes are shared as by weights (M).
+
+    Themes that count next to nothing are left out of it; one theme alone has no such openings.
+    """
+    heard = constant[constant >= LEAST_WEIGHT]
+    return float(len(heard) * heard.min() / heard.sum()) if len(heard) > 1 else 0.0
 
 
 def candidates(
@@ -61,6 +90,7 @@ def candidates(
     budget: Budget = NO_BUDGET,
     sections: int = 1,
     layered: tuple[str, str] | None = None,
+    constant: NDArray[np.float32] | None = None,
 ) -> list[list[Opening]]:
     """Return the openings to choose from, of at most so many bars, kind by kind; or the fixed one.
 
@@ -68,7 +98,8 @@ def candidates(
     themes: of every ordered pair), so that takes do not all begin alike. They keep to the budget of
     quotes; where none of a kind does, they are cut where it is used up; a fixed one stays as it was
     asked for. `most_bars` is the room for them in the first of so many sections. Only the first of the
-    `layered` themes over the second is tried, if they are given.
+    `layered` themes over the second is tried, if they are given. Where the weights `constant` (M) are
+    uneven, there is a kind A+A of the weightiest theme, and none of themes that count next to nothing.
 
     Raises `ConfigError` for a fixed one that cannot be built and where all are too long,
     `GenerationError` if there is none.
@@ -80,9 +111,15 @@ def candidates(
         return [[fixed]]
     random = np.random.default_rng((rng, 0x5EED))
     names = sorted(themes)
+    if constant is not None:
+        weights = dict(zip(themes, constant.tolist(), strict=True))
+        names = [name for name in names if weights[name] >= LEAST_WEIGHT]
     kinds = [(a, b, over) for over in (False, True) for a in names for b in names if a != b]
     if layered:
         kinds = [(*layered, True)]
+    elif constant is not None and evenness(constant) < EVEN:
+        main = max(names, key=lambda name: weights[name])
+        kinds.append((main, main, False))
     each = max(config.candidates // len(kinds), 1)
     bar = next(iter(themes.values())).main_meter.bar_ticks
     groups, long = [], []
