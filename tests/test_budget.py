@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from copiers import START, Copier, a_line
@@ -47,7 +47,11 @@ def written(
     return [decode(take.ids) for take in sample(model, [START] * 2, rules, plan, config, rng)]
 
 
+A_CLUSTER = Piece.of([Note(0, 6, pitch) for pitch in range(60, 64)], meters=[Meter(0, 4, 4)])
+
+
 @given(st.lists(pieces(), min_size=1, max_size=3), st.integers(4, 14), st.integers(0, 99))
+@example([A_CLUSTER], 4, 0)
 @settings(max_examples=60)
 def test_no_take_exceeds_the_budget(themes: list[Piece], most: int, rng: int) -> None:
     copier = Copier([encode(theme) for theme in themes], greed=1e4)

@@ -32,6 +32,10 @@ _IS_ON, _IS_LOUD = int(Phase.ON), int(Phase.LOUD)
 _EXCLUDED, _ZERO, _ONE = np.float32(-np.inf), np.float32(0), np.float32(1)
 
 
+OUT_OF_REACH = np.float32(100)
+"""By how many nats a note is pressed down that no hand can hold."""
+
+
 @compiled
 def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
     """Hear all rules, the weightiest first, on a take that stands at a `row` of the grammar's table.
@@ -46,7 +50,7 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
     if rules.voices > 0:
         left = _voices(row, rules.voices, weights, left)
     if rules.reach:
-        left = _reach(row, weights, left)
+        _reach(row, weights)
     place = (row[TICK] - row[BAR_ORIGIN]) % _QUARTER
     for r in range(len(rules.off_grid)):
         left = _exclude(rules.off_grid[r, place], weights[_DUR : _DUR + _LONGEST], left)
@@ -65,10 +69,11 @@ def press(row: Row, rules: Rules, struck: Weights, weights: Weights) -> None:
 
 
 @compiled
-def _reach(row: Row, weights: Weights, left: int) -> int:
-    """Exclude notes that two hands could not hold with those that sound in this part and lower ones.
+def _reach(row: Row, weights: Weights) -> None:
+    """Press down notes that two hands could not hold with those that sound in this part and lower ones.
 
-    What sounds in later parts may still end at this instant.
+    What sounds in later parts may still end at this instant. They are not excluded, since a part that
+    was begun has to strike something.
     """
     held, count = np.empty(_COUNT + 1, np.int64), 0
     for p in range(_COUNT):
@@ -77,11 +82,9 @@ def _reach(row: Row, weights: Weights, left: int) -> int:
                 held[count] = p
                 count += 1
                 break
-    excluded = np.zeros(_COUNT, np.bool_)
     for p in range(_COUNT):
-        if weights[_ON + p] > _EXCLUDED:
-            excluded[p] = not _within_reach(held[:count], p)
-    return _exclude(excluded, weights[_ON : _ON + _COUNT], left)
+        if weights[_ON + p] > _EXCLUDED and not _within_reach(held[:count], p):
+            weights[_ON + p] -= OUT_OF_REACH
 
 
 @compiled
