@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from hocket.corpus.batches import IGNORED, LEAST_HEARD, without_memory
 from hocket.music import Note, Piece
 from hocket.tokens import VOCAB
 from hocket.tokens.memory import NOTHING, TAPES
+from hocket.training.filling import Filling
 from networks import in_two_parts
 from stretches import arrays_of, chains, explanations, features_of, pieces_of, transpose_ids
 
@@ -64,6 +66,27 @@ def test_the_batch_before_spares_time_and_changes_nothing(
     for step in range(begin, begin + count):
         before = training_batch(corpus, training, rng, step, before)
         assert_equal(before, training_batch(corpus, training, rng, step))
+
+
+@given(blocks=st.integers(1, 40), batch=st.integers(1, 9))
+@settings(max_examples=10, deadline=None)
+def test_parts_of_the_rows_may_be_filled_at_once(
+    corpus: Corpus, tiny: RunConfig, blocks: int, batch: int
+) -> None:
+    training = replace(tiny.training, batch=batch)
+    before: Batch | None = None
+    many: Batch | None = None
+    with ThreadPoolExecutor(3) as threads:
+        for step in range(3):
+            before = training_batch(corpus, training, 4, step, before)
+            many = training_batch(corpus, training, 4, step, many, blocks=blocks, each=threads.map)
+            assert_equal(before, many)
+
+
+def test_batches_filled_ahead_are_the_same(corpus: Corpus, tiny: RunConfig) -> None:
+    ahead = Filling(corpus, tiny.training, 3, ahead=True)
+    for step in (0, 1, 2, 3, 7, 8, 2):
+        assert_equal(ahead.batch(step), training_batch(corpus, tiny.training, 3, step))
 
 
 def test_a_row_is_the_same_in_a_batch_of_any_size(corpus: Corpus, tiny: RunConfig) -> None:

@@ -8,8 +8,9 @@ and fresh at its start.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,9 @@ __all__ = [
     "training_batch",
     "without_memory",
 ]
+
+Each = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
+"""Does something for each block of rows: `map`, or the `map` of threads."""
 
 LEAST_HEARD = 256
 """Events of a piece that are heard at least."""
@@ -72,18 +76,35 @@ class _Draw:
 
 
 def training_batch(
-    corpus: Corpus, config: TrainingConfig, rng: int, step: int, before: Batch | None = None
+    corpus: Corpus,
+    config: TrainingConfig,
+    rng: int,
+    step: int,
+    before: Batch | None = None,
+    *,
+    blocks: int = 1,
+    each: Each = map,
 ) -> Batch:
     """Return the batch of an optimizer step; held-out bars and padding are not targets.
 
     `before`, the batch of the step before, spares walking the pieces from their beginnings; it is used
-    up, and changes nothing else.
+    up, and changes nothing else. Nor do `blocks`, parts of the rows that `each` may fill at the same
+    time.
     """
     chain, window = divmod(step, config.windows)
     draws = [_draw(corpus, config, rng, chain, row) for row in range(config.batch)]
     skipped = window * config.window
     walk = before.walk if before is not None and window else None
-    return _gathered(corpus, draws, skipped, config.window, learn_held_out=False, walk=walk)
+    return _gathered(
+        corpus,
+        draws,
+        skipped,
+        config.window,
+        learn_held_out=False,
+        walk=walk,
+        blocks=blocks,
+        each=each,
+    )
 
 
 def held_out_batches(corpus: Corpus, most: int) -> list[Batch]:
@@ -166,6 +187,8 @@ def _gathered(
     *,
     learn_held_out: bool,
     walk: Walk | None = None,
+    blocks: int = 1,
+    each: Each = map,
 ) -> Batch:
     """Return the rows that begin so many events after their draws' start, as one batch."""
     batch = len(draws)
@@ -177,20 +200,26 @@ def _gathered(
         walk = Walk(sight.begin(batch, furthest), begins.copy())
     walkers = sight.with_room(walk.walkers, furthest)
     inputs, targets = np.empty((2, batch, length), np.int64)
-    features = sight.room(batch, length)
-    gather(
-        corpus.ids,
-        corpus.held_out,
-        learn_held_out,
-        ends,
-        starts,
-        np.array([draw.shift for draw in draws]),
-        walkers,
-        walk.reached,
-        inputs,
-        targets,
-        features,
-    )
+    features, shifts = sight.room(batch, length), np.array([draw.shift for draw in draws])
+    reached = walk.reached
+
+    def fill(rows: slice) -> None:
+        gather(
+            corpus.ids,
+            corpus.held_out,
+            learn_held_out,
+            ends[rows],
+            starts[rows],
+            shifts[rows],
+            sight.rows_of(walkers, rows),
+            reached[rows],
+            inputs[rows],
+            targets[rows],
+            sight.rows_of_features(features, rows),
+        )
+
+    bounds = [batch * block // blocks for block in range(blocks + 1)]
+    list(each(fill, (slice(*pair) for pair in pairwise(bounds))))
     forget(features, [draw.forgets for draw in draws])
     following = np.minimum(starts[:, None] + np.arange(length), ends[:, None] - 2) + 1
     mix = np.eye(corpus.theme_count, dtype=np.float32)[corpus.theme[following]]

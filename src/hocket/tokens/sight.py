@@ -50,6 +50,12 @@ class Walkers(NamedTuple):
     memory: Memory
 
 
+def rows_of_features(features: Features, rows: slice) -> Features:
+    """Return the features of some of the sequences, as views."""
+    sounding, place, recalled = features
+    return Features(sounding[rows], place[rows], recalled[rows])
+
+
 def room(*shape: int) -> Features:
     """Return features to be written."""
     return Features(
@@ -102,6 +108,12 @@ def _hear(walkers: Walkers, ids: NDArray[np.int64]) -> None:
 def with_room(walkers: Walkers, length: int) -> Walkers:
     """Return walkers with room to remember so many events in all."""
     return walkers._replace(memory=memory.with_room(walkers.memory, length))
+
+
+def rows_of(walkers: Walkers, rows: slice) -> Walkers:
+    """Return some of the sequences, as views: moving them on moves these."""
+    past, slots, at = walkers.memory
+    return Walkers(walkers.table[rows], Memory(past[rows], slots[rows], at[rows]))
 
 
 @compiled

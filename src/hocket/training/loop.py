@@ -27,13 +27,13 @@ from hocket.corpus import (
     held_out_batches,
     input_sizes,
     native_batches,
-    training_batch,
 )
 from hocket.corpus.batches import without_memory
 from hocket.model.network import LstmState, Network
 from hocket.training.checkpoint import Checkpoint, Look, Position
 from hocket.training.descent import Descent, learning_rate
 from hocket.training.devices import choose_device, choose_precision
+from hocket.training.filling import Filling
 from hocket.training.gradients import Gradients, OnGpu, OnProcessor
 from hocket.training.losses import held_out_loss
 from hocket.training.quoting import expected_quote
@@ -181,7 +181,7 @@ class _Run:
         )
         self.carry: LstmState = self.network.start(config.training.batch)
         self.position = Position()
-        self.batch: Batch | None = None
+        self.filling = Filling(corpus, config.training, config.rng, ahead=on_gpu)
         self.best = self._weights()
         if resume is not None:
             self._restore(resume)
@@ -189,8 +189,7 @@ class _Run:
     def step(self) -> None:
         """Take one optimizer step on the next batch."""
         training, step = self.config.training, self.position.step
-        batch = training_batch(self.corpus, training, self.config.rng, step, self.batch)
-        self.batch = batch
+        batch = self.filling.batch(step)
         if batch.fresh:
             self.carry = self.network.start(training.batch)
         loss, self.carry = self.gradients.learn(batch, self.carry, step)
