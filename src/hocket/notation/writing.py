@@ -1,0 +1,437 @@
+"""A piece to MusicXML: staves, voices, values, beams, ties, tuplets, accidentals, signs.
+
+Surprising decision: the text is put together by hand, element by element in the order that the format
+wants. Whatever a piece holds is written exactly: reading it back gives the same onsets, pitches and
+durations. A rest is shown in the upper voice only; in others time passes unseen.
+
+Source: MusicXML 4.0 (W3C).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+from hocket.errors import ScoreError
+from hocket.music.piece import TICKS_PER_QUARTER, Note, Pedal, Piece, Tempo
+from hocket.notation.beams import beams
+from hocket.notation.layout import BASS, TREBLE, Bar, Instrument, bars, clefs, instruments
+from hocket.notation.spelling import Spelled, altered_by, spelled
+from hocket.notation.values import Tuplet, Value, pulse, tuplets, values
+from hocket.notation.voices import Chord, chords, voices
+
+MOST_NOTES = 50_000
+MOST_BARS = 5_000
+_ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
+_SIGN_LINE = {TREBLE: ("G", 2), BASS: ("F", 4)}
+LOWEST = 12
+"""Pitch: MusicXML's octaves begin with 0."""
+_FORTE = 90
+"""The velocity that MusicXML's `dynamics` is a percentage of."""
+
+
+class _Shape(NamedTuple):
+    """A value in a voice of a bar, with the notes in it; none for a rest."""
+
+    value: Value
+    chord: Chord | None
+    first: bool
+    """The chord begins here."""
+    last: bool
+    part: int
+    """How many shapes of the chord came before."""
+
+
+def musicxml(piece: Piece, *, colours: Sequence[str | None] | None = None) -> bytes:
+    """Return a piece as MusicXML; read again, its notes are the same but for their parts.
+
+    `colours` has, for each of `piece.notes`, the colour of its head such as `#0072B2`, or None. The
+    heads' ids are `n0`, `n1`, ... in the order of `piece.notes`; tied on they are `n0-1` and so on.
+    Raises `ScoreError` for a piece that is too long to be written.
+    """
+    if colours is not None and len(colours) != len(piece.notes):
+        raise ValueError(f"{len(colours)} colours for {len(piece.notes)} notes")
+    name = piece.title or "a piece without title"
+    if not piece.notes:
+        raise ScoreError(f"{name}: no notes to write")
+    if min(note.pitch for note in piece.notes) < LOWEST:
+        raise ScoreError(f"{name}: notes below C0, which MusicXML cannot say; move it up")
+    if max(note.part for note in piece.notes) >= len(piece.parts):
+        raise ScoreError(f"{name}: a note is in no part, of {len(piece.parts)}; add its Part")
+    measures = bars(piece) if len(piece.notes) <= MOST_NOTES else []
+    if not 0 < len(measures) <= MOST_BARS:
+        raise ScoreError(
+            f"{name}: too long for a score; at most {MOST_NOTES:,} notes in {MOST_BARS:,} bars"
+        )
+    players = instruments(piece)
+    body = [_HEAD, _title(piece.title), _part_list(players)]
+    for place, player in enumerate(players):
+        body.append(f'<part id="P{place + 1}">')
+        body += _Part(piece, player, measures, colours, leads=place == 0).measures()
+        body.append("</part>")
+    body.append("</score-partwise>\n")
+    return "\n".join(line for line in body if line).encode()
+
+
+_HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
+    '"http://www.musicxml.org/dtds/partwise.dtd">\n'
+    '<score-partwise version="4.0">'
+)
+
+
+def _text(text: str) -> str:
+    """Return a text that XML can hold."""
+    return escape("".join(c for c in text if c.isprintable()))
+
+
+def _title(title: str) -> str:
+    software = "<identification><encoding><software>hocket</software></encoding></identification>"
+    named = f"<work><work-title>{_text(title)}</work-title></work>" if title.strip() else ""
+    return named + software
+
+
+def _part_list(players: Sequence[Instrument]) -> str:
+    rows = ["<part-list>"]
+    for place, player in enumerate(players, 1):
+        shown = ' print-object="no"' if len(players) == 1 else ""
+        name = _text(player.name) or "Piano"
+        rows.append(
+            f'<score-part id="P{place}"><part-name{shown}>{name}</part-name>'
+            f'<score-instrument id="P{place}-I1"><instrument-name>{name}</instrument-name>'
+            f'</score-instrument><midi-instrument id="P{place}-I1">'
+            f"<midi-channel>{(place - 1) % 9 + 1}</midi-channel>"
+            f"<midi-program>{player.program + 1}</midi-program></midi-instrument></score-part>"
+        )
+    return "\n".join([*rows, "</part-list>"])
+
+
+class _Part:
+    """The measures of one player."""
+
+    def __init__(
+        self,
+        piece: Piece,
+        player: Instrument,
+        measures: Sequence[Bar],
+        colours: Sequence[str | None] | None,
+        *,
+        leads: bool,
+    ) -> None:
+        self._piece, self._player, self._measures = piece, player, measures
+        self._colours, self._leads = colours, leads
+        usual = (TREBLE, BASS) if len(player.staves) == 2 else (TREBLE,)
+        self._clefs = [
+            clefs(piece.notes, rows, measures, clef)
+            for rows, clef in zip(player.staves, usual, strict=True)
+        ]
+        self._spelled: dict[int, Spelled] = {}
+        self._shapes = [self._staff(rows) for rows in player.staves]
+
+    def _staff(self, rows: Sequence[int]) -> list[dict[int, list[_Shape]]]:
+        """Return the shapes of a staff by bar and voice, and spell its notes."""
+        found = chords(self._piece.notes, rows)
+        lines: dict[int, list[Chord]] = defaultdict(list)
+        for chord, voice in zip(found, voices(found), strict=True):
+            lines[voice].append(chord)
+        shapes: list[dict[int, list[_Shape]]] = [{} for _ in self._measures]
+        for voice, line in sorted(lines.items()):
+            self._spell(line)
+            for at, own in enumerate(_by_bar(line, self._measures)):
+                if own:
+                    shapes[at][voice] = _shapes(own, self._measures[at])
+        return shapes
+
+    def _spell(self, line: Sequence[Chord]) -> None:
+        at, said = 0, dict[int, Spelled]()
+        for chord, after in zip(line, [*line[1:], None], strict=True):
+            while at + 1 < len(self._measures) and chord.start >= self._measures[at].ticks.stop:
+                at, said = at + 1, {}
+            near = after is not None and after.start - chord.end <= TICKS_PER_QUARTER
+            for row in chord.rows:
+                pitch, following = self._piece.notes[row].pitch, None
+                if after is not None and near:
+                    if row == chord.rows[-1]:
+                        following = after.high
+                    elif row == chord.rows[0]:
+                        following = after.low
+                if pitch not in said:  # again in this bar, it is spelt as before
+                    said[pitch] = spelled(pitch, self._measures[at].key, following)
+                self._spelled[row] = said[pitch]
+
+    def measures(self) -> list[str]:
+        """Return the lines of all measures."""
+        return [line for at in range(len(self._measures)) for line in self._measure(at)]
+
+    def _measure(self, at: int) -> list[str]:
+        bar = self._measures[at]
+        implicit = ' implicit="yes"' if bar.pickup else ""
+        lines = [f'<measure number="{bar.number}"{implicit}>', *self._attributes(at)]
+        lines += self._directions(at)
+        accidentals = self._accidentals(at)
+        length, written = len(bar.ticks), 0
+        for staff, staves in enumerate(self._shapes):
+            own = staves[at] or {0: []}
+            for voice in sorted({0, *own}):
+                if written:
+                    lines.append(f"<backup><duration>{written}</duration></backup>")
+                number = 4 * staff + voice % 4 + 1 if voice < 4 else 8 + 16 * staff + voice
+                shapes = own.get(voice, [])
+                lines += self._voice(shapes, bar, staff, number, voice == 0, accidentals)
+                written = length
+        if at == len(self._measures) - 1:
+            lines.append('<barline location="right"><bar-style>light-heavy</bar-style></barline>')
+        return [*lines, "</measure>"]
+
+    def _attributes(self, at: int) -> list[str]:
+        bar, inner = self._measures[at], []
+        if at == 0:
+            inner.append(f"<divisions>{TICKS_PER_QUARTER}</divisions>")
+        if bar.new_key:
+            mode = "minor" if bar.key.minor else "major"
+            inner.append(f"<key><fifths>{bar.key.fifths}</fifths><mode>{mode}</mode></key>")
+        if bar.new_meter:
+            beats, kind = bar.meter.numerator, bar.meter.denominator
+            inner.append(f"<time><beats>{beats}</beats><beat-type>{kind}</beat-type></time>")
+        if at == 0 and len(self._shapes) > 1:
+            inner.append(f"<staves>{len(self._shapes)}</staves>")
+        for staff, own in enumerate(self._clefs):
+            if at == 0 or own[at] != own[at - 1]:
+                sign, line = _SIGN_LINE[own[at]]
+                number = f' number="{staff + 1}"' if len(self._shapes) > 1 else ""
+                inner.append(f"<clef{number}><sign>{sign}</sign><line>{line}</line></clef>")
+        return [f"<attributes>{''.join(inner)}</attributes>"] if inner else []
+
+    def _directions(self, at: int) -> list[str]:
+        """Return tempo marks and pedalling, each at its tick."""
+        bar, last = self._measures[at], at == len(self._measures) - 1
+        stop = bar.ticks.stop + last
+        signs: list[tuple[int, str]] = []
+        if self._leads:
+            shown = None
+            for tempo in self._piece.tempos:
+                mark = _metronome(tempo, bar) if tempo.microseconds != shown else ""
+                shown = tempo.microseconds
+                if bar.ticks.start <= tempo.tick < stop:
+                    signs.append((tempo.tick, mark))
+            if len(self._shapes) > 1 or len(self._player.staves) == 1:
+                down = False
+                for pedal in self._piece.pedals:
+                    if bar.ticks.start <= pedal.tick < stop:
+                        signs.append((pedal.tick, _pedal(pedal, down, len(self._shapes))))
+                    down = pedal.down
+        lines = []
+        for tick, mark in sorted(signs):
+            away = min(tick, bar.ticks.stop) - bar.ticks.start
+            if away:
+                lines.append(f"<forward><duration>{away}</duration></forward>")
+            lines.append(mark)
+            if away:
+                lines.append(f"<backup><duration>{away}</duration></backup>")
+        return lines
+
+    def _accidentals(self, at: int) -> dict[int, int]:
+        """Return which notes that begin in a bar need an accidental: note to what it says."""
+        bar, needed = self._measures[at], {}
+        for staves in self._shapes:
+            signs: dict[tuple[int, int], int] = {}
+            begun = sorted(
+                (shape.value.start, row)
+                for shapes in staves[at].values()
+                for shape in shapes
+                if shape.chord is not None and shape.first
+                for row in shape.chord.rows
+            )
+            for _, row in begun:
+                step, alter, octave = self._spelled[row]
+                if signs.get((step, octave), altered_by(bar.key, step)) != alter:
+                    needed[row] = alter
+                signs[step, octave] = alter
+        return needed
+
+    def _voice(
+        self,
+        shapes: Sequence[_Shape],
+        bar: Bar,
+        staff: int,
+        number: int,
+        shown: bool,
+        accidentals: dict[int, int],
+    ) -> list[str]:
+        """Return the notes of a voice; `shown` are its rests."""
+        tail = f"<staff>{staff + 1}</staff>" if len(self._shapes) > 1 else ""
+        length = len(bar.ticks)
+        if not shapes and length != bar.meter.bar_ticks:  # a whole rest would be too long
+            shapes = _shapes([], bar)
+        if not shapes:
+            return [
+                f'<note><rest measure="yes"/><duration>{length}</duration>'
+                f"<voice>{number}</voice>{tail}</note>"
+            ]
+        beamed = beams([(s.value, s.chord is not None) for s in shapes], bar)
+        lines = []
+        ends = _tuplet_ends(shapes)
+        for place, shape in enumerate(shapes):
+            value, chord = shape.value, shape.chord
+            if chord is None and not shown and value.tuplet is None:
+                lines.append(
+                    f"<forward><duration>{value.ticks}</duration>"
+                    f"<voice>{number}</voice>{tail}</forward>"
+                )
+                continue
+            form = f"<type>{value.type}</type>" + "<dot/>" * value.dots
+            ratio = ""
+            if value.tuplet is not None:
+                actual, normal = value.tuplet.actual, value.tuplet.normal
+                ratio = (
+                    f"<time-modification><actual-notes>{actual}</actual-notes>"
+                    f"<normal-notes>{normal}</normal-notes></time-modification>"
+                )
+            marks = ends.get(place, "")
+            if chord is None:
+                hidden = "" if shown else ' print-object="no"'
+                notations = f"<notations>{marks}</notations>" if marks else ""
+                lines.append(
+                    f"<note{hidden}><rest/><duration>{value.ticks}</duration>"
+                    f"<voice>{number}</voice>{form}{ratio}{tail}{notations}</note>"
+                )
+                continue
+            for above, row in enumerate(chord.rows):
+                lines.append(
+                    self._note(
+                        row,
+                        shape,
+                        above > 0,
+                        accidentals.get(row) if shape.first else None,
+                        (f"<voice>{number}</voice>", form, ratio, tail),
+                        "" if above else beamed[place],
+                        "" if above else marks,
+                    )
+                )
+        return lines
+
+    def _note(
+        self,
+        row: int,
+        shape: _Shape,
+        in_chord: bool,
+        accidental: int | None,
+        pieces: tuple[str, str, str, str],
+        beam: str,
+        marks: str,
+    ) -> str:
+        voice, form, ratio, tail = pieces
+        step, alter, octave = self._spelled[row]
+        note: Note = self._piece.notes[row]
+        again = f"-{shape.part}" if shape.part else ""
+        loud = f"{100 * note.velocity / _FORTE:.2f}"
+        pitch = (
+            f"<pitch><step>{'CDEFGAB'[step]}</step>"
+            + (f"<alter>{alter}</alter>" if alter else "")
+            + f"<octave>{octave}</octave></pitch>"
+        )
+        ties = ("" if shape.first else '<tie type="stop"/>') + (
+            "" if shape.last else '<tie type="start"/>'
+        )
+        tied = ties.replace("<tie ", "<tied ")
+        sign = "" if accidental is None else f"<accidental>{_ACCIDENTALS[accidental]}</accidental>"
+        colour = self._colours[row] if self._colours is not None else None
+        head = "" if colour is None else f'<notehead color="{escape(colour)}">normal</notehead>'
+        notations = f"<notations>{tied}{marks}</notations>" if tied or marks else ""
+        return (
+            f'<note id="n{row}{again}" dynamics="{loud}">{"<chord/>" if in_chord else ""}{pitch}'
+            f"<duration>{shape.value.ticks}</duration>{ties}{voice}{form}{sign}{ratio}{head}{tail}"
+            f"{beam}{notations}</note>"
+        )
+
+
+def _by_bar(line: Sequence[Chord], measures: Sequence[Bar]) -> list[list[Chord]]:
+    """Return for each bar the chords of a voice that sound in it."""
+    found: list[list[Chord]] = [[] for _ in measures]
+    at = 0
+    for chord in line:
+        while chord.start >= measures[at].ticks.stop:
+            at += 1
+        place = at
+        while place < len(measures) and measures[place].ticks.start < chord.end:
+            found[place].append(chord)
+            place += 1
+    return found
+
+
+def _shapes(line: Sequence[Chord], bar: Bar) -> list[_Shape]:
+    """Return the shapes of a voice in a bar, rests among them."""
+    begin, length = bar.ticks.start, len(bar.ticks)
+    pieces: list[tuple[int, int, Chord | None]] = []
+    at = 0
+    for chord in line:
+        start, stop = max(chord.start - begin, 0), min(chord.end - begin, length)
+        if start > at:
+            pieces.append((at, start, None))
+        pieces.append((start, stop, chord))
+        at = stop
+    if at < length:
+        pieces.append((at, length, None))
+    cuts = {cut for start, stop, _ in pieces for cut in (start, stop)}
+    groups = tuplets(cuts, length, bar.meter)
+    found: list[_Shape] = []
+    for start, stop, held in pieces:
+        cut = values(start, stop, bar.meter, groups, rest=held is None, ahead=bar.ahead)
+        for place, value in enumerate(cut):
+            starts = held is not None and place == 0 and held.start - begin == start
+            ends = held is not None and place == len(cut) - 1 and held.end - begin == stop
+            part = 0 if held is None else _part_of(held, bar, place, starts)
+            found.append(_Shape(value, held, starts, ends, part))
+    return found
+
+
+def _part_of(chord: Chord, bar: Bar, place: int, starts: bool) -> int:
+    """Return a number for a shape of a chord, 0 for the first and another for each that follows."""
+    if starts or chord.start >= bar.ticks.start:
+        return place
+    return bar.ticks.start - chord.start + place
+
+
+def _tuplet_ends(shapes: Sequence[_Shape]) -> dict[int, str]:
+    """Return the marks of tuplets at the places where they begin and end."""
+    marks: dict[int, str] = defaultdict(str)
+    inside: Tuplet | None = None
+    for place, shape in enumerate(shapes):
+        tuplet = shape.value.tuplet
+        if tuplet is not None and tuplet != inside:
+            bracket = "" if tuplet.bracketed else ' bracket="no" show-number="none"'
+            marks[place] += f'<tuplet type="start"{bracket}/>'
+        last = place + 1 == len(shapes) or shapes[place + 1].value.tuplet != tuplet
+        if tuplet is not None and last:
+            marks[place] += '<tuplet type="stop"/>'
+        inside = tuplet
+    return marks
+
+
+def _metronome(tempo: Tempo, bar: Bar) -> str:
+    """Return a tempo mark, in dotted beats where the metre is felt so."""
+    quarters = 60_000_000 / tempo.microseconds
+    beats = pulse(bar.meter.numerator, bar.meter.denominator)
+    unit, dot, ticks = "quarter", "", TICKS_PER_QUARTER
+    if beats.compound and beats.beat == 36:
+        unit, dot, ticks = "quarter", "<beat-unit-dot/>", 36
+    elif bar.meter.denominator == 2:
+        unit, ticks = "half", 48
+    per_minute = round(quarters * TICKS_PER_QUARTER / ticks)
+    return (
+        '<direction placement="above"><direction-type><metronome>'
+        f"<beat-unit>{unit}</beat-unit>{dot}<per-minute>{per_minute}</per-minute></metronome>"
+        f'</direction-type><sound tempo="{quarters:.6f}"/></direction>'
+    )
+
+
+def _pedal(pedal: Pedal, down: bool, staff: int) -> str:
+    kind = ("change" if down else "start") if pedal.down else "stop"
+    below = f"<staff>{staff}</staff>" if staff > 1 else ""
+    return (
+        f'<direction placement="below"><direction-type><pedal type="{kind}" line="yes"/>'
+        f"</direction-type>{below}</direction>"
+    )
