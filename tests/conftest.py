@@ -47,7 +47,7 @@ TINY = RunConfig(
         forget=0.0,
     ),
     opening=settings.SeedConfig(seed=None, seed_bars=1, seeds=2, candidates=8),
-    generation=settings.GenerationConfig(takes=2, bars=6, turns=2),
+    generation=settings.GenerationConfig(takes=2, bars=6, turns=2, page=False),
 )
 """Every knob that a test leans on is said here, so that tuned defaults change no test."""
 

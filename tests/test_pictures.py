@@ -8,12 +8,31 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from hocket.analysis import curve_png, origins, roll_png
+from hocket import runs
+from hocket.analysis import origins
+from hocket.base import base_model
+from hocket.errors import ConfigError
+from hocket.model.theme import ThemeFile
 from hocket.music.piece import Meter, Note, Part, Piece
+from hocket.pictures import (
+    bars_matrix,
+    curve,
+    network,
+    network_text,
+    roll,
+    self_similarity,
+    shapes_of,
+)
+from hocket.pictures.similarity import likeness, shared_bars
+from hocket.tokens import VOCAB
+from hocket.training.checkpoint import Look
 
 
 def some_piece(bars: int, rng: int = 1) -> Piece:
@@ -45,22 +64,22 @@ def size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-def test_roll_png_is_the_same_for_the_same_and_differs_by_label() -> None:
+def test_roll_is_the_same_for_the_same_and_differs_by_label() -> None:
     piece = some_piece(8)
     own = origins(piece, {"a": piece, "b": Piece.of([])})
     other = origins(piece, {"a": Piece.of([]), "b": Piece.of([])})
-    first = roll_png(piece, own)
+    first = roll(piece, own)
     assert size(first)[0] > 1000
-    assert roll_png(piece, own) == first
-    assert roll_png(piece, other) != first
-    assert roll_png(piece, replace(own, names=("a", "c"))) != first
-    assert roll_png(piece, own, title="Another") != first
+    assert roll(piece, own) == first
+    assert roll(piece, other) != first
+    assert roll(piece, replace(own, names=("a", "c"))) != first
+    assert roll(piece, own, text="Another") != first
 
 
-def test_roll_png_grows_by_rows_of_16_bars_and_not_for_ever() -> None:
-    heights = [size(roll_png(some_piece(bars)))[1] for bars in (16, 17, 40)]
+def test_roll_grows_by_rows_of_16_bars_and_not_for_ever() -> None:
+    heights = [size(roll(some_piece(bars)))[1] for bars in (16, 17, 40)]
     assert heights[0] < heights[1] < heights[2]
-    width, height = size(roll_png(some_piece(600)))
+    width, height = size(roll(some_piece(600)))
     assert width <= 2100
     assert height <= 2400
 
@@ -70,40 +89,136 @@ def test_roll_png_grows_by_rows_of_16_bars_and_not_for_ever() -> None:
 )
 def test_hostile_names_are_drawn(name: str) -> None:
     piece = replace(some_piece(2), title=name)
-    size(roll_png(piece, origins(piece, {name: piece, name + "2": piece})))
+    size(roll(piece, origins(piece, {name: piece, name + "2": piece})))
 
 
 def test_odd_pieces_are_drawn() -> None:
-    size(roll_png(Piece.of([])))
-    size(roll_png(Piece.of([]), origins(Piece.of([]), {"a": some_piece(2)})))
-    size(roll_png(Piece.of([Note(0, 0, 60)], meters=[Meter(0, 7, 8)])))
+    size(roll(Piece.of([])))
+    size(roll(Piece.of([]), origins(Piece.of([]), {"a": some_piece(2)})))
+    size(roll(Piece.of([Note(0, 0, 60)], meters=[Meter(0, 7, 8)])))
     band = Piece.of(
         [Note(0, 24, 60), Note(0, 24, 0, part=1), Note(5, 24, 127, part=9)],
         parts=[Part("$a"), Part("")],
     )
-    size(roll_png(band))
+    size(roll(band))
     many = {f"theme {i}": some_piece(2, i) for i in range(9)}
-    size(roll_png(some_piece(2, 3), origins(some_piece(2, 3), many)))
+    size(roll(some_piece(2, 3), origins(some_piece(2, 3), many)))
 
 
-def test_curve_png() -> None:
+def test_curve() -> None:
     history = [
-        (step, math.exp(-step / 50), math.exp(-step / 50) + step / 900 if step % 20 == 0 else None)
+        Look(step, math.exp(-step / 50), math.exp(-step / 50) if step % 20 == 0 else None, 0.0)
         for step in range(0, 200, 5)
     ]
-    first = curve_png(history)
+    first = curve(history)
     assert size(first)[0] > 700
-    assert curve_png(list(reversed(history))) == first
-    assert curve_png(history[:20]) != first
-    size(curve_png([]))
-    size(curve_png([(1, math.nan, None), (2, math.inf, math.nan)]))
-    size(curve_png([(1, 2.0, None)]))
+    assert curve(list(reversed(history))) == first
+    assert curve(history[:20]) != first
+    size(curve([]))
+    size(curve([Look(1, math.nan, None, 0.0), Look(2, math.inf, math.nan, 0.0)]))
+    size(curve([Look(1, 2.0, None, 0.0)]))
+    quoting = [replace(look, quote=float(look.step)) for look in history]
+    assert size(curve(quoting))[1] > size(first)[1]
+
+
+def test_every_picture_is_an_svg_too(themes: list[Piece], tiny_run: Path) -> None:
+    named = {"A Walk": [themes[0]], "B Turn": [themes[1]]}
+    shapes = shapes_of(runs.load_weights(tiny_run))
+    drawings: dict[str, Callable[[str], bytes]] = {
+        "roll": lambda kind: roll(themes[0], origins(themes[0], named), kind=kind),
+        "curve": lambda kind: curve([Look(1, 2.0, 1.0, 0.0)], kind=kind),
+        "matrix": lambda kind: bars_matrix(themes[0], named, kind=kind),
+        "similarity": lambda kind: self_similarity(themes[0], kind=kind),
+        "network": lambda kind: network(shapes, kind=kind),
+    }
+    for name, draw in drawings.items():
+        size(draw("png"))
+        svg = draw("svg")
+        assert svg.startswith(b"<?xml"), name
+        assert svg == draw("svg"), name
+        assert b"<svg" in svg, name
+    with pytest.raises(ConfigError, match="pictures are png or svg"):
+        roll(themes[0], kind="gif")
+
+
+def test_the_mix_stands_above_the_roll() -> None:
+    piece = some_piece(20)
+    own = origins(piece, {"a": piece, "b": Piece.of([])})
+    mix = [[1 - bar / 20, bar / 20] for bar in range(20)]
+    with_mix, without = roll(piece, own, mix=mix), roll(piece, own)
+    assert size(with_mix)[1] > size(without)[1]
+    assert roll(piece, own, mix=mix[::-1]) != with_mix
+    size(roll(piece, own, mix=mix[:3]))
+
+
+def test_bars_come_from_where_they_come_from() -> None:
+    """A theme's bars 3 to 4, a fifth up, then bars of nobody's."""
+    theme = some_piece(8, 1)
+    taken = [
+        note._replace(start=note.start - 192, pitch=note.pitch + 7)
+        for note in theme.notes
+        if 192 <= note.start < 384
+    ]
+    piece = Piece.of([*taken, Note(192, 24, 60), Note(300, 24, 61)])
+    counts = shared_bars(piece, {"a": [theme], "b": [some_piece(8, 2)]})
+    assert counts["a"].shape == (8, 4)
+    assert counts["a"][2, 0] > 0
+    assert counts["a"].sum() == counts["a"][:, :2].sum()
+    assert counts["b"].sum() <= 4
+
+
+def test_bars_of_several_pieces_stand_one_above_the_other() -> None:
+    pieces = [some_piece(4, 1), some_piece(6, 2)]
+    counts = shared_bars(pieces[1], {"a": pieces})["a"]
+    assert counts.shape == (10, 6)
+    assert counts[4].sum() > 0
+    assert counts[:4].sum() == 0
+
+
+def test_a_bar_is_like_itself_and_its_transposition() -> None:
+    bar = [Note(0, 24, 60), Note(24, 24, 64), Note(48, 48, 67)]
+    up = [note._replace(start=note.start + 96, pitch=note.pitch + 5) for note in bar]
+    other = [Note(192, 96, 50)]
+    found = likeness(Piece.of([*bar, *up, *other]))
+    assert found.shape == (3, 3)
+    assert found[0, 1] == found[0, 0] == 1
+    assert found[0, 2] == pytest.approx(1 / 3)
+    assert (found == found.T).all()
+
+
+# The network
+
+
+def test_shapes_are_those_of_the_arrays(tiny_run: Path) -> None:
+    weights = runs.load_weights(tiny_run)
+    shapes = shapes_of(weights)
+    assert shapes.parameters == sum(array.size for array in weights.arrays.values())
+    assert [layer.out for layer in shapes.lstms] == [16, 16]
+    assert sum(layer.out for layer in shapes.inputs) == shapes.lstms[0].shapes[1][1]
+    assert shapes.output.out == len(VOCAB)
+    text = network_text(shapes)
+    assert f"{shapes.parameters:,}" in text
+    assert "64 x 16" in text
+
+
+def test_the_changes_of_a_theme_are_counted() -> None:
+    base = base_model()
+    changes = {
+        "left_output-weight": np.zeros((len(VOCAB), 8), np.float16),
+        "right_output-weight": np.zeros((8, 512), np.float16),
+    }
+    theme = ThemeFile("Rags", (), changes, base.fingerprint, (), 1, None, None, "")
+    shapes = shapes_of(base, theme)
+    assert shapes.output.rank == 8
+    assert shapes.added == 8 * (len(VOCAB) + 512)
+    assert "Rags" in network_text(shapes)
+    assert size(network(shapes))[0] > 1000
 
 
 def test_pyplot_and_matplotlib_stay_out_of_the_import() -> None:
     code = (
-        "import sys, hocket.analysis as a; from hocket.music import Piece\n"
+        "import sys, hocket.pictures as a; from hocket.music import Piece\n"
         "assert not {'matplotlib', 'rich', 'torch'} & set(sys.modules)\n"
-        "a.roll_png(Piece.of([])); assert 'matplotlib.pyplot' not in sys.modules"
+        "a.roll(Piece.of([])); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from hocket.config import RunConfig, preset
     from hocket.corpus import Library, load_library
     from hocket.errors import HocketError
+    from hocket.exports import draw, engrave, render, write, write_page
     from hocket.generation import Take
     from hocket.music import Key, Meter, Note, Part, Pedal, Piece, Tempo
     from hocket.runs import Run
-    from hocket.scores import read, write
+    from hocket.scores import read
     from hocket.sources import Theme
     from hocket.workflows import check, fuse, learn, more, prepare, resume, train, why
 
@@ -43,6 +44,8 @@ _HOMES = {
     "Tempo": "music",
     "Theme": "sources",
     "check": "workflows",
+    "draw": "exports",
+    "engrave": "exports",
     "fuse": "workflows",
     "learn": "workflows",
     "load_library": "corpus",
@@ -50,10 +53,12 @@ _HOMES = {
     "prepare": "workflows",
     "preset": "config",
     "read": "scores",
+    "render": "exports",
     "resume": "workflows",
     "train": "workflows",
     "why": "workflows",
-    "write": "scores",
+    "write": "exports",
+    "write_page": "exports",
 }
 
 __all__ = [
@@ -72,6 +77,8 @@ __all__ = [
     "Tempo",
     "Theme",
     "check",
+    "draw",
+    "engrave",
     "fuse",
     "learn",
     "load_library",
@@ -79,10 +86,12 @@ __all__ = [
     "prepare",
     "preset",
     "read",
+    "render",
     "resume",
     "train",
     "why",
     "write",
+    "write_page",
 ]
 
 

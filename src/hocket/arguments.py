@@ -26,6 +26,11 @@ def parser() -> argparse.ArgumentParser:
     _prepare_parser(verbs)
     _learn_parser(verbs)
     _train_parser(verbs)
+    _render_parser(verbs)
+    _engrave_parser(verbs)
+    _draw_parser(verbs)
+    _page_parser(verbs)
+    _model_parser(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--debug", action="store_true", help="show the trace of an error")
     return words
@@ -145,6 +150,94 @@ def _prepare_parser(verbs: Any) -> None:
     prepare.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
     prepare.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
     prepare.add_argument("--overwrite", action="store_true", help="let it replace another corpus")
+
+
+def _render_parser(verbs: Any) -> None:
+    render = verbs.add_parser(
+        "render",
+        help="play a piece into an audio file",
+        description="Play a piece into an audio file: WAV, MP3, FLAC or OGG, by its name's ending.",
+    )
+    _add_piece(render)
+    render.add_argument("-o", "--out", metavar="FILE", required=True, help="the audio file")
+    render.add_argument(
+        "--engine",
+        default="auto",
+        choices=("auto", "embedded", "sfizz", "fluidsynth", "vst"),
+        help="what plays it; auto: the best one present",
+    )
+    render.add_argument(
+        "--room", default="studio", choices=("none", "studio", "hall"), help="where it is played"
+    )
+    render.add_argument("--soundfont", metavar="FILE", help="a SoundFont, for FluidSynth")
+    render.add_argument("--instrument", metavar="VST3", help="a plugin of yours that plays it")
+    render.add_argument(
+        "--effect", action="append", default=[], metavar="VST3", help="a plugin of yours behind it"
+    )
+    render.add_argument("--rate", type=int, default=44_100, help="samples a second")
+    render.add_argument("--kbps", type=int, metavar="N", help="bit rate of MP3")
+
+
+def _engrave_parser(verbs: Any) -> None:
+    engrave = verbs.add_parser(
+        "engrave",
+        help="write a piece as a score",
+        description="Write a piece as a score: MusicXML, PDF, or pages as SVG or PNG, by its name.",
+    )
+    _add_piece(engrave)
+    engrave.add_argument("-o", "--out", metavar="FILE", required=True, help="the score")
+    engrave.add_argument(
+        "--against", nargs="+", default=[], metavar="FILE", help="themes, to colour the notes by"
+    )
+
+
+def _draw_parser(verbs: Any) -> None:
+    draw = verbs.add_parser(
+        "draw",
+        help="draw a piece: its piano roll, or its bars beside the themes' or its own",
+        description="Draw a piece as PNG or SVG, by the name's ending.",
+    )
+    _add_piece(draw)
+    draw.add_argument("-o", "--out", metavar="FILE", required=True, help="the picture")
+    draw.add_argument(
+        "--what",
+        default="roll",
+        choices=("roll", "origins", "similarity"),
+        help="its piano roll, which bars of the themes each bar comes from, or which bars are alike",
+    )
+    draw.add_argument("--against", nargs="+", default=[], metavar="FILE", help="the themes")
+
+
+def _page_parser(verbs: Any) -> None:
+    page = verbs.add_parser(
+        "page",
+        help="make the page of a run again: one file to hear, see and share its takes",
+        description="Make the page of a run, index.html in its folder, again.",
+    )
+    page.add_argument("run", metavar="RUN", help="a folder that `hocket fuse` wrote")
+
+
+def _model_parser(verbs: Any) -> None:
+    model = verbs.add_parser(
+        "model",
+        help="tell what a network is made of",
+        description="Print a network's layers, read off its weights; --plot draws it.",
+    )
+    model.add_argument(
+        "source", nargs="?", metavar="MODEL", help="a run, a base model's folder or a .theme file"
+    )
+    model.add_argument(
+        "--plot",
+        nargs="?",
+        const="model.png",
+        metavar="FILE",
+        help="draw it, as .png or .svg (model.png)",
+    )
+
+
+def _add_piece(verb: Any) -> None:
+    verb.add_argument("take", metavar="TAKE", help="MIDI, MusicXML or ABC, or demo:NAME")
+    verb.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
 
 
 def _named(text: str) -> tuple[str, list[str]]:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hocket import config, workflows
+from hocket import config, exports, workflows
 from hocket.arguments import parser
 from hocket.errors import ConfigError, HocketError
 from hocket.knobs import given
@@ -205,7 +205,7 @@ def _train(options: argparse.Namespace) -> int:
         finally:
             signal.signal(signal.SIGINT, previous)
     display.show_base(weights, Path(options.out))
-    return 0
+    return INTERRUPTED if display.should_stop() else 0
 
 
 def _names(file: str | None) -> list[str]:
@@ -229,6 +229,72 @@ def _settings(options: argparse.Namespace, usual: str) -> config.RunConfig:
     return config.loads(text, options.config)
 
 
+def _render(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    display = Display()
+    sound = exports.render(
+        options.take,
+        out=options.out,
+        engine=options.engine,
+        room=options.room,
+        soundfont=options.soundfont,
+        instrument=options.instrument,
+        effects=options.effect,
+        rate=options.rate,
+        kbps=options.kbps,
+        pedal=options.pedal,
+        reporter=display,
+    )
+    display.say(f"{options.out}: {sound.seconds:.1f} s, played by {sound.engine}")
+    if sound.credit:
+        display.say(sound.credit)
+    return 0
+
+
+def _engrave(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    display = Display()
+    files = exports.engrave(
+        options.take,
+        out=options.out,
+        against=options.against,
+        pedal=options.pedal,
+        reporter=display,
+    )
+    for file in files:
+        display.say(str(file))
+    return 0
+
+
+def _draw(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    exports.draw(
+        options.take,
+        out=options.out,
+        what=options.what,
+        against=options.against,
+        pedal=options.pedal,
+        reporter=Display(),
+    )
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    display = Display()
+    display.say(f"{exports.write_page(options.run, reporter=display)}: open it in a browser")
+    return 0
+
+
+def _model(options: argparse.Namespace) -> int:
+    print(exports.model(options.source, plot=options.plot))
+    return 0
+
+
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fuse": _fuse,
     "check": _check,
@@ -237,4 +303,9 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "prepare": _prepare,
     "learn": _learn,
     "train": _train,
+    "render": _render,
+    "engrave": _engrave,
+    "draw": _draw,
+    "page": _page,
+    "model": _model,
 }

@@ -213,6 +213,9 @@ class GenerationConfig:
     hands: bool = knob(
         True, "leave out notes that two hands cannot reach, where all themes are for two hands"
     )
+    page: bool = knob(
+        True, "write index.html, a page to hear, see and share the takes; a few seconds"
+    )
     voices: int | None = knob(
         None, "most notes sounding at once (default: what the themes need 98 % of the time)", 1, 20
     )

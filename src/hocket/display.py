@@ -119,7 +119,8 @@ class Display:
         loss = "" if run.held_out is None else f"; held-out loss {run.held_out:.3f} nats an event"
         if learned:
             self.say(f"learning ended: {run.stopped}{loss}")
-        self.say(f"results in {run.folder}: take-NN.mid to play, take-NN.png to see, report.json")
+        page = "index.html to hear and see all, " if run.config.generation.page else ""
+        self.say(f"results in {run.folder}: {page}take-NN.mid for a DAW, take-NN.png, report.json")
 
     def show_theme(self, theme: Theme, file: Path) -> None:
         """Print how a theme was learned, and where it is."""

@@ -118,11 +118,10 @@ def _from_nothing(
 
 
 def _save_curve(file: Path, checkpoint: Checkpoint) -> None:
-    from hocket.analysis.pictures import curve_png
+    from hocket.pictures import curve
     from hocket.scores.files import atomic_write
 
-    points = [(look.step, look.loss, look.held_out) for look in checkpoint.position.history]
-    atomic_write(file, curve_png(points))
+    atomic_write(file, curve(checkpoint.position.history))
 
 
 def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first: int) -> Run:
@@ -165,6 +164,10 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
     if run.folder is not None:
         said = said_along(choir, run.takes, firsts(run.themes), run.config)
         runs.save_takes(run.folder, run, said)
+        if run.config.generation.page:
+            from hocket.page import write_page
+
+            write_page(run.folder, say=reporter.say)
     return run
 
 

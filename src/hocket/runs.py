@@ -2,6 +2,7 @@
 
 take-01.mid take-01.png …   the takes: to play, and to look at
 take-01.why.safetensors …   what the model said along them, for `hocket why`
+index.html                  all of it on one page, to hear, see and share
 report.json                 the recipe and the measures of every take
 run.toml                    all settings
 themes/A.mid A-2.mid …      the themes' pieces as they were understood
@@ -47,10 +48,18 @@ CONFIG_FILE = "run.toml"
 REPORT_FILE = "report.json"
 CHECKPOINT_FILE = "training.safetensors"
 CURVE_FILE = "loss.png"
+PAGE_FILE = "index.html"
 THEMES_FOLDER = "themes"
 MOST_TEXT_BYTES = 32 * 2**20
 
-_OWN_FILES = (REPORT_FILE, CHECKPOINT_FILE, CURVE_FILE, *stored_weights.FILES, CONFIG_FILE)
+_OWN_FILES = (
+    PAGE_FILE,
+    REPORT_FILE,
+    CHECKPOINT_FILE,
+    CURVE_FILE,
+    *stored_weights.FILES,
+    CONFIG_FILE,
+)
 _TAKE = re.compile(r"take-(\d{2,})\.(mid|png|why\.safetensors)")
 _OF_LETTER = re.compile(r"take-\d{2,}\.(mid|png|why\.safetensors)|loss-[A-Z]\.png")
 
@@ -211,12 +220,13 @@ def save_takes(folder: Path, run: Run, said: Sequence[votes.Votes] = ()) -> None
     for take in run.takes:
         write(take.piece, folder / f"{take_name(take.place)}.mid")
 
-    from hocket.analysis.pictures import roll_png  # only now: matplotlib takes its time to load
     from hocket.analysis.provenance import origins
+    from hocket.pictures import roll  # only now: matplotlib takes its time to load
 
     for take in run.takes:
         name = take_name(take.place)
-        picture = roll_png(take.piece, origins(take.piece, named(run.themes)))
+        found = origins(take.piece, named(run.themes))
+        picture = roll(take.piece, found, mix=take.plan.tolist())
         atomic_write(folder / f"{name}.png", picture)
     for take, along in zip(run.takes, said, strict=False):
         atomic_write(folder / f"{take_name(take.place)}{votes.SUFFIX}", votes.to_bytes(along))
@@ -236,7 +246,9 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
     from hocket.analysis.chance import chance, notes_in
     from hocket.analysis.quoted import note_map
 
-    takes = {entry["file"]: entry for entry in _reported(folder)}
+    earlier = _earlier(folder)
+    takes = {entry["file"]: entry for entry in _takes_of(earlier)}
+    called = earlier.get("themes") if isinstance(earlier.get("themes"), dict) else {}
     for take, measures in zip(run.takes, run.measures, strict=True):
         entry = _recipe(take) | {
             "measures": as_json(measures),
@@ -250,6 +262,7 @@ def report(folder: Path, run: Run) -> dict[str, Any]:
         "themes": {
             letter: {
                 "title": theme.title,
+                "source": theme.source or _source(called, letter),
                 "pieces": len(theme.pieces),
                 "notes": sum(len(piece.notes) for piece in theme.pieces),
                 "bars": sum(len(piece.bars()) for piece in theme.pieces),
@@ -281,6 +294,7 @@ def _recipe(take: Take) -> dict[str, Any]:
         "metre": str(take.piece.meters[0]),
         "laid_out": list(take.laid_out),
         "mix": [round(weight, 6) for weight in take.mix],
+        "plan": [[round(weight, 3) for weight in bar] for bar in take.plan.tolist()],
         "rng": take.rng,
         "number": take.number,
         "weights": take.weights,
@@ -291,11 +305,28 @@ def _recipe(take: Take) -> dict[str, Any]:
     }
 
 
-def _reported(folder: Path) -> list[dict[str, Any]]:
+def _source(called: Any, letter: str) -> str:
+    """Return how an earlier report says that a theme was named."""
     try:
-        entries = json.loads((folder / REPORT_FILE).read_bytes())["takes"]
+        return str(called[letter]["source"])
+    except (LookupError, TypeError):
+        return ""
+
+
+def _earlier(folder: Path) -> dict[str, Any]:
+    """Return the report that a folder has, empty where it has none that can be read."""
+    try:
+        found = json.loads((folder / REPORT_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _takes_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    try:
+        entries = report["takes"]
         for entry in entries:
             medians([Measures(**entry["measures"])])
         return [entry for entry in entries if _TAKE.fullmatch(entry["file"])]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return []

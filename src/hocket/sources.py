@@ -37,6 +37,8 @@ class Theme:
     title: str
     pieces: tuple[Piece, ...]
     learned: ThemeFile | None = None
+    source: str = ""
+    """How the user named it, without folders: what is shared tells nothing of a machine."""
 
     @property
     def piece(self) -> Piece:
@@ -61,14 +63,14 @@ def read_theme(
     from hocket.music import Piece
 
     if isinstance(source, (str, Path)) and str(source).endswith(THEME_SUFFIX):
-        return saved_theme(Path(source), title)
+        return replace(saved_theme(Path(source), title), source=_called([source]))
     given = [source] if isinstance(source, (str, Path, Piece)) else list(source)
     sources = [each for one in given for each in _files(one)]
     if len(sources) > MOST_PIECES:
         raise ConfigError(f"{title or given[0]}: {len(sources)} files; a theme takes {MOST_PIECES}")
     if len(sources) == 1:
         piece = read_piece(sources[0], pedal, reporter)
-        return Theme(title or piece.title, (piece,))
+        return Theme(title or piece.title, (piece,), source=_called(given))
     pieces = []
     for each in sources:
         try:
@@ -78,7 +80,15 @@ def read_theme(
     if not pieces:
         raise ScoreError(f"{title or given[0]}: none of {len(sources)} files can be used")
     name = Path(given[0]).resolve().name if isinstance(given[0], (str, Path)) else pieces[0].title
-    return Theme(title or name, tuple(pieces))
+    return Theme(title or name, tuple(pieces), source=_called(given))
+
+
+def _called(given: Sequence[Source]) -> str:
+    """Return how a theme was named on the command line; empty for one that is no file or several."""
+    if len(given) != 1 or not isinstance(given[0], (str, Path)):
+        return ""
+    source = str(given[0])
+    return source if source.startswith("demo:") else Path(source).resolve().name
 
 
 def saved_theme(file: Path, title: str = "") -> Theme:
@@ -113,6 +123,16 @@ def _files(source: Source) -> list[Source]:
     if not files:
         raise ScoreError(f"{source}: no score files in this folder")
     return files
+
+
+def read_against(source: Source, pedal: bool, reporter: Reporter) -> Theme:
+    """Return a theme to check against: unlike one to be learned, it may be short."""
+    if isinstance(source, (str, Path)) and (
+        str(source).endswith(THEME_SUFFIX) or Path(source).is_dir()
+    ):
+        return read_theme(source, pedal, reporter)
+    piece = read_source(source, pedal, reporter)
+    return Theme(piece.title, (piece,))
 
 
 def read_piece(source: Source, pedal: bool, reporter: Reporter) -> Piece:

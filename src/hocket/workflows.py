@@ -28,6 +28,7 @@ from hocket.sources import (
     Source,
     Theme,
     lettered,
+    read_against,
     read_source,
     read_theme,
     wholes,
@@ -245,7 +246,7 @@ def compare(
     if not 1 <= len(against) <= MOST_THEMES:
         raise ConfigError(f"{len(against)} themes to check against; give 1 to {MOST_THEMES}")
     heard = reporter or Silent()
-    themes = wholes(lettered([_against(theme, pedal, heard) for theme in against]))
+    themes = wholes(lettered([read_against(theme, pedal, heard) for theme in against]))
     piece = read_source(take, pedal, heard)
     return Comparison(piece, themes, measure(piece, themes))
 
@@ -271,16 +272,6 @@ def why(take: str | Path, *, bar: int, note: int | None = None) -> list[Reason]:
 
     file = Path(take)
     return reasons.reasons(votes.load(file.with_name(file.stem + votes.SUFFIX)), bar, note)
-
-
-def _against(source: Source, pedal: bool, reporter: Reporter) -> Theme:
-    """Return a theme to check against: unlike one to be learned, it may be short."""
-    if isinstance(source, (str, Path)) and (
-        str(source).endswith(THEME_SUFFIX) or Path(source).is_dir()
-    ):
-        return read_theme(source, pedal, reporter)
-    piece = read_source(source, pedal, reporter)
-    return Theme(piece.title, (piece,))
 
 
 def tokens(

@@ -2,7 +2,6 @@
 
 from hocket.analysis.duplicates import Fingerprint, Overlap, clusters, fingerprint, overlaps
 from hocket.analysis.metrics import Measures, measure
-from hocket.analysis.pictures import curve_png, roll_png
 from hocket.analysis.provenance import Origins, origins
 from hocket.analysis.report import as_json, legend, medians, table
 
@@ -13,13 +12,11 @@ __all__ = [
     "Overlap",
     "as_json",
     "clusters",
-    "curve_png",
     "fingerprint",
     "legend",
     "measure",
     "medians",
     "origins",
     "overlaps",
-    "roll_png",
     "table",
 ]

@@ -17,6 +17,7 @@ TARGET_LUFS = -16.0
 CEILING_DB = -1.0
 OVERSAMPLED = 4
 _TAPS = 24
+_SOFT, _LOOK = 0.4, 4096
 _PIECE, _OVERLAP = 32_768, 8_192
 """Samples that are filtered at once, and of the piece before; by then both filters have died away."""
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
@@ -43,8 +44,18 @@ def loudness(sound: Samples, rate: int) -> float:
 
 def true_peak(sound: Samples) -> float:
     """Return the highest level between and at the samples, in dB of full scale; -inf for silence."""
-    highest = float(np.abs(_between(sound)).max(initial=0.0))
-    return 20 * float(np.log10(highest)) if highest else float("-inf")
+    loud = _highest(sound)
+    highest = float(loud.max(initial=0.0))
+    if not highest:
+        return float("-inf")
+    # softer samples than these cannot have a higher peak between them, with so many taps
+    near = np.flatnonzero(loud > _SOFT * highest)
+    places = np.unique(np.clip(near[:, None] // _LOOK + np.arange(-1, 2), 0, None))
+    for begin in (places * _LOOK).tolist():
+        piece = sound[max(begin - _TAPS, 0) : begin + _LOOK + _TAPS]
+        if len(piece):
+            highest = max(highest, float(np.abs(_between(piece)).max()))
+    return 20 * float(np.log10(highest))
 
 
 def normalised(sound: Samples, rate: int) -> Samples:

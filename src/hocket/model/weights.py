@@ -129,7 +129,8 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
         expected = dict(card["sha256"])
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"{error.filename}: not there; learn first with `hocket fuse A.mid B.mid -o {folder}`"
+            f"{error.filename}: not there; give a folder that `hocket train`, or `hocket fuse "
+            "--preset hybrid`, has left"
         ) from None
     except (OSError, LookupError, TypeError, ValueError, AttributeError, ConfigError) as error:
         raise CheckpointError(f"{folder}: weights cannot be read: {error}; learn again") from None

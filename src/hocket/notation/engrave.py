@@ -33,9 +33,12 @@ _MUSIC_TEXT = re.compile(
 _PLACE = re.compile(r'([xy])="(-?\d+)"')
 
 
-def engrave_svg(piece: Piece, *, colours: Sequence[str | None] | None = None) -> list[str]:
+def engrave_svg(
+    piece: Piece, *, colours: Sequence[str | None] | None = None, screen: bool = False
+) -> list[str]:
     """Return the pages of a piece as SVG; the same for the same piece.
 
+    Pages are A4 with the title; for a `screen` without title and margins, as high as they need to be.
     `colours` is as in `musicxml`. Raises `ScoreError` for a piece too long to be engraved.
     """
     name = piece.title or "a piece without title"
@@ -45,7 +48,8 @@ def engrave_svg(piece: Piece, *, colours: Sequence[str | None] | None = None) ->
             "write .musicxml"
         )
     xml = musicxml(piece, colours=colours)
-    command = [sys.executable, "-P", str(Path(__file__).with_name("engraver.py"))]
+    program = str(Path(__file__).with_name("engraver.py"))
+    command = [sys.executable, "-P", program, *(["screen"] if screen else [])]
     try:
         done = subprocess.run(command, input=xml, capture_output=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:

@@ -31,6 +31,16 @@ OPTIONS = {
     "xmlIdSeed": 1,
 }
 
+ON_SCREEN = {
+    "adjustPageHeight": True,
+    "header": "none",
+    "pageMarginBottom": 20,
+    "pageMarginLeft": 20,
+    "pageMarginRight": 20,
+    "pageMarginTop": 20,
+}
+"""With the argument `screen`: no margins, no title, and no more page than is used."""
+
 
 def main() -> int:
     """Return 0 with the pages written, or 1 where verovio cannot load the score."""
@@ -47,7 +57,7 @@ def main() -> int:
 
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
-    toolkit.setOptions(OPTIONS)
+    toolkit.setOptions(OPTIONS | (ON_SCREEN if sys.argv[1:] == ["screen"] else {}))
     if not toolkit.loadData(sys.stdin.buffer.read().decode()):
         return 1
     pages = [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
