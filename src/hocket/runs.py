@@ -26,6 +26,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import count, takewhile
 from pathlib import Path
 from string import ascii_uppercase
@@ -79,6 +80,11 @@ class Run:
     folder: Path | None
     tried: int = 0
     """How many takes were written so far, kept or not: the next one's number is one more."""
+
+    def _repr_html_(self) -> str:
+        """Show the takes where a notebook displays the run."""
+        shown: str = import_module("hocket.notebook").run_shown(self)  # which stands above this
+        return shown
 
     @property
     def medians(self) -> dict[str, Any]:
