@@ -51,7 +51,7 @@ def bars_matrix(piece: Piece, themes: Mapping[str, Sequence[Piece]], *, kind: st
 
     A cell is the darker, the more notes of the bar stand in runs of four or more that are also in that
     bar of the theme (`analysis.shared`). Above stands which share of each bar's notes is of which
-    theme. Of a theme of several pieces all stand one above the other.
+    theme. Of a theme of several pieces all stand one above the other, with lines between.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -84,11 +84,13 @@ def bars_matrix(piece: Piece, themes: Mapping[str, Sequence[Piece]], *, kind: st
         )
         _lines(axes, rows.shape[1], "x")
         _lines(axes, rows.shape[0], "y")
+        ends = np.cumsum([max(len(numbered_bars(each)), 1) for each in themes[name]])[:-1]
+        axes.hlines(ends[ends < len(rows)] + 0.5, 0.5, across + 0.5, INK, linewidth=0.8)
         axes.set_ylabel(f"bars of\n{clean(name, 22)}", color=INK, fontsize=SMALL, parse_math=False)
         bar = made.colorbar(shades, ax=axes, pad=0.012, fraction=0.025, aspect=18)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=SMALL, colors=INK, length=2)
-        bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        bar.ax.yaxis.set_major_locator(MaxNLocator(5 if len(rows) >= 40 else 1, integer=True))
     stack[-1].set_xlabel("bar", color=INK, fontsize=USUAL)
     cut = any(max(rows.shape) > MOST_BARS for rows in shared.values())
     title(made, "Notes that bars share with bars of the themes" + _first_bars(cut))
