@@ -43,6 +43,10 @@ sounds: $(VENV)/.installed
 	$(PIP) --editable '.[sfizz]'
 	$(BIN)/python -m hocket.audio.sounds
 
+docs: demo
+	$(PIP) 'playwright>=1.49,<2'
+	$(BIN)/python docs/pictures.py out/demo docs/images
+
 clean:
 	rm -rf $(VENV) $(PEERS) out
 

@@ -375,6 +375,26 @@ def test_a_file_that_is_no_soundfont_is_refused(tmp_path: Path) -> None:
         audio.render(one(60), soundfont=tmp_path / "no.sf2")
 
 
+def test_effects_are_heard() -> None:
+    """With what plugins the machine has; Debian's zam-plugins, say."""
+    if vst.missing():
+        pytest.skip("the extra hocket[vst] is not installed")
+    home = Path("/usr/lib/vst3")
+    known = [home / f"{name}.vst3" for name in ("ZamEQ2", "ZamTube")]  # for two ears, and for one
+    if not all(file.exists() for file in known):
+        pytest.skip("no VST3 plugins here that the test knows")
+    plain = audio.render(one(60), engine="embedded", room="none")
+    for file in known:
+        through = audio.render(one(60), engine="embedded", room="none", effects=[file])
+        assert file.stem in through.engine
+        assert true_peak(through.samples) <= -1.0
+        assert loudness(through.samples, 44_100) == pytest.approx(TARGET_LUFS, abs=1.5)
+        length = min(len(plain.samples), len(through.samples))
+        assert not np.array_equal(plain.samples[:length], through.samples[:length])
+    with pytest.raises(ConfigError, match="an effect, no instrument"):
+        audio.render(one(60), instrument=known[0])
+
+
 def test_a_file_that_is_no_plugin_is_refused(tmp_path: Path) -> None:
     if vst.missing():
         pytest.skip("the extra hocket[vst] is not installed")

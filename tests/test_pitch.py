@@ -127,7 +127,7 @@ def test_roll_is_well_formed_and_escapes_hostile_titles() -> None:
     assert "&lt;script&gt;" in svg
     assert len(rectangles(svg)) == 3
     svg.encode()
-    assert Piece.of(melody([60, 64, 67]), title=title)._repr_html_() == svg
+    assert svg in Piece.of(melody([60, 64, 67]), title=title)._repr_html_()
 
 
 def test_roll_colours_are_per_note_and_escaped() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import hocket
 from hocket import workflows
+from hocket.arguments import parser
 from hocket.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +28,7 @@ def test_every_option_in_the_readme_exists(capsys: pytest.CaptureFixture[str]) -
     known = set.union(
         *(
             options_of(verb, capsys)
-            for verb in ("fuse", "learn", "train", "check", "why", "prepare")
+            for verb in parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
         )
     )
     foreign = {"--index-url", "--torch-backend"}  # pip's and uv's own

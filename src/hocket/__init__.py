@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from hocket.config import RunConfig, preset
     from hocket.corpus import Library, load_library
     from hocket.errors import HocketError
-    from hocket.exports import draw, engrave, render, write, write_page
+    from hocket.exports import draw, engrave, read, render, write, write_page
     from hocket.generation import Take
     from hocket.music import Key, Meter, Note, Part, Pedal, Piece, Tempo
     from hocket.runs import Run
-    from hocket.scores import read
     from hocket.sources import Theme
     from hocket.workflows import check, fuse, learn, more, prepare, resume, train, why
 
@@ -52,7 +51,7 @@ _HOMES = {
     "more": "workflows",
     "prepare": "workflows",
     "preset": "config",
-    "read": "scores",
+    "read": "exports",
     "render": "exports",
     "resume": "workflows",
     "train": "workflows",

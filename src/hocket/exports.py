@@ -1,5 +1,6 @@
 """What is made of a piece for people, one function a verb: sound, score, pictures, a page.
 
+    read     a file -> a piece
     render   a piece -> an audio file
     write    a piece -> a file of the kind that its name says: MIDI, score or audio
     engrave  a piece -> MusicXML, or pages as SVG, PDF or PNG
@@ -55,6 +56,11 @@ def render(
     if out is not None:
         audio.check_name(out)
     piece = read_source(take, pedal, heard)
+    if others := sum(part.program not in audio.PIANOS for part in piece.parts):
+        heard.remark(
+            f"{others} part{'s' * (others != 1)} for another instrument "
+            f"{'are' if others != 1 else 'is'} played by the piano"
+        )
     sound = audio.render(
         piece,
         engine=engine,
@@ -92,6 +98,15 @@ def engrave(
 
         colours = ink(found)
     return notation.write_score(piece, out, colours=colours)
+
+
+def read(source: Source, *, pedal: bool = False) -> Piece:
+    """Return the piece in a score file, or a demo theme such as `demo:elise`.
+
+    What was left out is warned of (`ScoreWarning`); `pedal` lets the pedal lengthen notes. Raises
+    `ScoreError`.
+    """
+    return read_source(source, pedal, Silent())
 
 
 def write(piece: Piece, path: str | Path) -> None:

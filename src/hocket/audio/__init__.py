@@ -25,6 +25,7 @@ from hocket.music import Piece
 
 __all__ = [
     "ENGINES",
+    "PIANOS",
     "ROOMS",
     "Sound",
     "audio_bytes",
@@ -36,6 +37,8 @@ __all__ = [
     "write_audio",
 ]
 
+PIANOS = range(8)
+"""General MIDI programs of pianos and their like; whatever plays, it plays all parts."""
 RATES = range(8_000, 96_001)
 _AUDIBLE = 10 ** (-66 / 20)
 

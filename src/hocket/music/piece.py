@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import NamedTuple, TypeVar
 
 from hocket.errors import ScoreError
@@ -198,10 +199,9 @@ class Piece:
         return total / (TICKS_PER_QUARTER * 1_000_000)
 
     def _repr_html_(self) -> str:
-        """Show a piano roll where a notebook displays the piece."""
-        from hocket.music.roll import roll_svg
-
-        return roll_svg(self)
+        """Show a piano roll and a player where a notebook displays the piece."""
+        shown: str = import_module("hocket.notebook").shown(self)  # which stands above music
+        return shown
 
 
 _Change = TypeVar("_Change", Meter, Tempo, Key)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hocket import runs
+from hocket import reports, runs
 from hocket.analysis.provenance import origins
 from hocket.audio import Sound, audio_bytes, render
 from hocket.errors import CheckpointError, HocketError
@@ -38,7 +37,6 @@ MOST_SCORE_BYTES = 600_000
 """Of a take's pages as SVG."""
 Say = Callable[[str], None]
 _T = TypeVar("_T")
-_TAKE = re.compile(r"take-\d{2,9}\.mid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +93,12 @@ def views(
 
 def load_report(folder: Path) -> dict[str, Any]:
     """Return a run's report; raises `CheckpointError` where it cannot be read."""
-    file = folder / runs.REPORT_FILE
+    file = folder / reports.REPORT_FILE
     try:
         report: dict[str, Any] = json.loads(read_bytes(file, runs.MOST_TEXT_BYTES))
         for entry in report["takes"]:
             entry["measures"], entry["settings"], entry["rng"], entry["number"]
-            if not _TAKE.fullmatch(entry["file"]):
+            if not reports.TAKE.fullmatch(entry["file"]) or not entry["file"].endswith(".mid"):
                 raise ValueError(entry["file"])
         report["themes"], report["chance"]
     except (ValueError, LookupError, TypeError):
