@@ -18,7 +18,7 @@ from hocket.music.piece import TICKS_PER_QUARTER, Note, Piece
 from hocket.notation.beams import beams
 from hocket.notation.directions import metronome, pedalling
 from hocket.notation.layout import BASS, TREBLE, Bar, Instrument, bars, clefs, instruments
-from hocket.notation.shapes import Shape, by_bar, tuplet_ends
+from hocket.notation.shapes import Shape, by_bar, shapes_of, tuplet_ends
 from hocket.notation.spelling import Spelled, altered_by, spelled
 from hocket.notation.voices import Chord, chords, voices
 
