@@ -20,6 +20,7 @@ from hocket.pictures.style import (
     THEME_COLOURS,
     USUAL,
     WIDTH,
+    clean,
     drawn,
     figure,
     saved,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _INPUT, _LSTM, _OUTPUT, _PLAIN = THEME_COLOURS[4], THEME_COLOURS[0], THEME_COLOURS[2], "#b0b0ac"
 # Places and sizes in a view that is 10 wide: of lines of text high, as many as there are rows of boxes.
-_LEFT, _RIGHT = 1.9, 8.1
+_LEFT, _RIGHT = 2.15, 7.85
 _LINE, _GAP = 0.34, 0.42
 
 
@@ -49,7 +50,7 @@ def network(shown: Shapes | Weights, *, kind: str = "png") -> bytes:
         axes.set_ylim(-0.75, max(heights))
         axes.set_title(heading, fontsize=USUAL, color=INK, pad=2)
     made.set_figheight(0.85 + 0.52 * (max(heights) + 0.75))
-    added = f"; {shapes.theme} adds {shapes.added:,}" if shapes.theme else ""
+    added = f"; {clean(shapes.theme, 28)} adds {shapes.added:,}" if shapes.theme else ""
     title(made, f"The network: {shapes.parameters:,} parameters{added}")
     return saved(made, kind)
 
@@ -181,11 +182,9 @@ def _state(axes: Axes, y: float, width: int, *, learning: bool) -> None:
     for begin, end in ((0.1, _LEFT), (_RIGHT, 9.9)):
         _arrow(axes, (begin, y), (end, y), BEST_COLOUR, dashed=learning)
         axes.text((begin + end) / 2, y + 0.08, f"h, c\n{size}", va="bottom", **how)
-    before, after = (
-        ("window\nbefore", "window\nafter") if learning else ("event\nbefore", "event\nafter")
-    )
-    axes.text((0.1 + _LEFT) / 2, y - 0.1, before, va="top", **how)
-    axes.text((_RIGHT + 9.9) / 2, y - 0.1, after, va="top", **how)
+    step = "window" if learning else "event"
+    axes.text((0.1 + _LEFT) / 2, y - 0.1, f"last {step}", va="top", **how)
+    axes.text((_RIGHT + 9.9) / 2, y - 0.1, f"next {step}", va="top", **how)
 
 
 def _heard_next(axes: Axes, top: float, event: float) -> None:

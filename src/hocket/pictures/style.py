@@ -29,6 +29,8 @@ BEST_COLOUR = "#D55E00"
 NEW_COLOUR = "#B8B8B8"
 INK, FAINT = "#222222", "#8a8a8a"
 MOST_TEXT = 100
+_PER_INCH = 7.8
+"""Characters of a title that have room in an inch."""
 DPI = 130
 KINDS = ("png", "svg")
 WIDTH = 9.6
@@ -89,7 +91,7 @@ def frame(axes: Axes) -> None:
 
 def title(figure: Figure, text: str) -> None:
     """Put a title on a figure, cut where it is too long."""
-    shown = clean(text, MOST_TEXT)
+    shown = clean(text, int(figure.get_figwidth() * _PER_INCH))
     if shown:
         figure.suptitle(
             shown, x=0.012, ha="left", fontsize=13, fontweight="bold", color=INK, parse_math=False
