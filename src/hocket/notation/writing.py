@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from hocket.errors import ScoreError
-from hocket.music.piece import TICKS_PER_QUARTER, Note, Pedal, Piece, Tempo
+from hocket.music.piece import TICKS_PER_QUARTER, Note, Piece
 from hocket.notation.beams import beams
 from hocket.notation.layout import BASS, TREBLE, Bar, Instrument, bars, clefs, instruments
+from hocket.notation.marks import directions
+from hocket.notation.shapes import Seen, Shape, by_bar, rests, shapes_of, tuplet_marks
 from hocket.notation.spelling import Spelled, altered_by, spelled
-from hocket.notation.values import Tuplet, Value, pulse, tuplets, values
 from hocket.notation.voices import Chord, chords, voices
 
 MOST_NOTES = 50_000
@@ -30,18 +30,6 @@ LOWEST = 12
 """Pitch: MusicXML's octaves begin with 0."""
 _FORTE = 90
 """The velocity that MusicXML's `dynamics` is a percentage of."""
-
-
-class _Shape(NamedTuple):
-    """A value in a voice of a bar, with the notes in it; none for a rest."""
-
-    value: Value
-    chord: Chord | None
-    first: bool
-    """The chord begins here."""
-    last: bool
-    part: int
-    """How many shapes of the chord came before."""
 
 
 def musicxml(piece: Piece, *, colours: Sequence[str | None] | None = None) -> bytes:
@@ -66,10 +54,12 @@ def musicxml(piece: Piece, *, colours: Sequence[str | None] | None = None) -> by
             f"{name}: too long for a score; at most {MOST_NOTES:,} notes in {MOST_BARS:,} bars"
         )
     players = instruments(piece)
+    pianist = next((place for place, each in enumerate(players) if len(each.staves) > 1), 0)
     body = [_HEAD, _title(piece.title), _part_list(players)]
     for place, player in enumerate(players):
         body.append(f'<part id="P{place + 1}">')
-        body += _Part(piece, player, measures, colours, leads=place == 0).measures()
+        part = _Part(piece, player, measures, colours, leads=place == 0, pedalled=place == pianist)
+        body += part.measures()
         body.append("</part>")
     body.append("</score-partwise>\n")
     return "\n".join(line for line in body if line).encode()
@@ -120,29 +110,36 @@ class _Part:
         colours: Sequence[str | None] | None,
         *,
         leads: bool,
+        pedalled: bool,
     ) -> None:
         self._piece, self._player, self._measures = piece, player, measures
-        self._colours, self._leads = colours, leads
+        self._colours = colours
         usual = (TREBLE, BASS) if len(player.staves) == 2 else (TREBLE,)
         self._clefs = [
             clefs(piece.notes, rows, measures, clef)
             for rows, clef in zip(player.staves, usual, strict=True)
         ]
+        self._directions = directions(
+            piece.tempos if leads else (),
+            piece.pedals if pedalled else (),
+            measures,
+            len(player.staves),
+        )
         self._spelled: dict[int, Spelled] = {}
         self._shapes = [self._staff(rows) for rows in player.staves]
 
-    def _staff(self, rows: Sequence[int]) -> list[dict[int, list[_Shape]]]:
+    def _staff(self, rows: Sequence[int]) -> list[dict[int, list[Shape]]]:
         """Return the shapes of a staff by bar and voice, and spell its notes."""
         found = chords(self._piece.notes, rows)
         lines: dict[int, list[Chord]] = defaultdict(list)
         for chord, voice in zip(found, voices(found), strict=True):
             lines[voice].append(chord)
-        shapes: list[dict[int, list[_Shape]]] = [{} for _ in self._measures]
+        shapes: list[dict[int, list[Shape]]] = [{} for _ in self._measures]
         for voice, line in sorted(lines.items()):
             self._spell(line)
-            for at, own in enumerate(_by_bar(line, self._measures)):
+            for at, own in enumerate(by_bar(line, self._measures)):
                 if own:
-                    shapes[at][voice] = _shapes(own, self._measures[at])
+                    shapes[at][voice] = shapes_of(own, self._measures[at])
         return shapes
 
     def _spell(self, line: Sequence[Chord]) -> None:
@@ -170,21 +167,28 @@ class _Part:
         bar = self._measures[at]
         implicit = ' implicit="yes"' if bar.pickup else ""
         lines = [f'<measure number="{bar.number}"{implicit}>', *self._attributes(at)]
-        lines += self._directions(at)
+        lines += self._directions[at]
         accidentals = self._accidentals(at)
         length, written = len(bar.ticks), 0
         for staff, staves in enumerate(self._shapes):
-            own = staves[at] or {0: []}
-            for voice in sorted({0, *own}):
+            own = staves[at]
+            if 0 not in own:  # a whole rest would be too long in a bar that is not whole
+                whole = length == bar.meter.bar_ticks and not own
+                own = {0: [] if whole else shapes_of([], bar), **own}
+            for voice, shapes in sorted(own.items()):
                 if written:
                     lines.append(f"<backup><duration>{written}</duration></backup>")
                 number = 4 * staff + voice % 4 + 1 if voice < 4 else 8 + 16 * staff + voice
-                shapes = own.get(voice, [])
-                lines += self._voice(shapes, bar, staff, number, voice == 0, accidentals)
+                seen = rests(own, voice, before_clef=self._clef_follows(staff, at))
+                lines += self._voice(shapes, seen, bar, staff, number, accidentals)
                 written = length
         if at == len(self._measures) - 1:
             lines.append('<barline location="right"><bar-style>light-heavy</bar-style></barline>')
         return [*lines, "</measure>"]
+
+    def _clef_follows(self, staff: int, at: int) -> bool:
+        own = self._clefs[staff]
+        return at + 1 < len(own) and own[at] != own[at + 1]
 
     def _attributes(self, at: int) -> list[str]:
         bar, inner = self._measures[at], []
@@ -204,34 +208,6 @@ class _Part:
                 number = f' number="{staff + 1}"' if len(self._shapes) > 1 else ""
                 inner.append(f"<clef{number}><sign>{sign}</sign><line>{line}</line></clef>")
         return [f"<attributes>{''.join(inner)}</attributes>"] if inner else []
-
-    def _directions(self, at: int) -> list[str]:
-        """Return tempo marks and pedalling, each at its tick."""
-        bar, last = self._measures[at], at == len(self._measures) - 1
-        stop = bar.ticks.stop + last
-        signs: list[tuple[int, str]] = []
-        if self._leads:
-            shown = None
-            for tempo in self._piece.tempos:
-                mark = _metronome(tempo, bar) if tempo.microseconds != shown else ""
-                shown = tempo.microseconds
-                if bar.ticks.start <= tempo.tick < stop:
-                    signs.append((tempo.tick, mark))
-            if len(self._shapes) > 1 or len(self._player.staves) == 1:
-                down = False
-                for pedal in self._piece.pedals:
-                    if bar.ticks.start <= pedal.tick < stop:
-                        signs.append((pedal.tick, _pedal(pedal, down, len(self._shapes))))
-                    down = pedal.down
-        lines = []
-        for tick, mark in sorted(signs):
-            away = min(tick, bar.ticks.stop) - bar.ticks.start
-            if away:
-                lines.append(f"<forward><duration>{away}</duration></forward>")
-            lines.append(mark)
-            if away:
-                lines.append(f"<backup><duration>{away}</duration></backup>")
-        return lines
 
     def _accidentals(self, at: int) -> dict[int, int]:
         """Return which notes that begin in a bar need an accidental: note to what it says."""
@@ -254,29 +230,26 @@ class _Part:
 
     def _voice(
         self,
-        shapes: Sequence[_Shape],
+        shapes: Sequence[Shape],
+        seen: Sequence[Seen],
         bar: Bar,
         staff: int,
         number: int,
-        shown: bool,
         accidentals: dict[int, int],
     ) -> list[str]:
-        """Return the notes of a voice; `shown` are its rests."""
+        """Return the notes of a voice; `seen` says how its rests are written."""
         tail = f"<staff>{staff + 1}</staff>" if len(self._shapes) > 1 else ""
-        length = len(bar.ticks)
-        if not shapes and length != bar.meter.bar_ticks:  # a whole rest would be too long
-            shapes = _shapes([], bar)
         if not shapes:
             return [
-                f'<note><rest measure="yes"/><duration>{length}</duration>'
+                f'<note><rest measure="yes"/><duration>{len(bar.ticks)}</duration>'
                 f"<voice>{number}</voice>{tail}</note>"
             ]
         beamed = beams([(s.value, s.chord is not None) for s in shapes], bar)
         lines = []
-        ends = _tuplet_ends(shapes)
+        ends = tuplet_marks(shapes)
         for place, shape in enumerate(shapes):
             value, chord = shape.value, shape.chord
-            if chord is None and not shown and value.tuplet is None:
+            if chord is None and seen[place] is Seen.PASSED:
                 lines.append(
                     f"<forward><duration>{value.ticks}</duration>"
                     f"<voice>{number}</voice>{tail}</forward>"
@@ -292,7 +265,7 @@ class _Part:
                 )
             marks = ends.get(place, "")
             if chord is None:
-                hidden = "" if shown else ' print-object="no"'
+                hidden = "" if seen[place] is Seen.PRINTED else ' print-object="no"'
                 notations = f"<notations>{marks}</notations>" if marks else ""
                 lines.append(
                     f"<note{hidden}><rest/><duration>{value.ticks}</duration>"
@@ -316,7 +289,7 @@ class _Part:
     def _note(
         self,
         row: int,
-        shape: _Shape,
+        shape: Shape,
         in_chord: bool,
         accidental: int | None,
         pieces: tuple[str, str, str, str],
@@ -346,92 +319,3 @@ class _Part:
             f"<duration>{shape.value.ticks}</duration>{ties}{voice}{form}{sign}{ratio}{head}{tail}"
             f"{beam}{notations}</note>"
         )
-
-
-def _by_bar(line: Sequence[Chord], measures: Sequence[Bar]) -> list[list[Chord]]:
-    """Return for each bar the chords of a voice that sound in it."""
-    found: list[list[Chord]] = [[] for _ in measures]
-    at = 0
-    for chord in line:
-        while chord.start >= measures[at].ticks.stop:
-            at += 1
-        place = at
-        while place < len(measures) and measures[place].ticks.start < chord.end:
-            found[place].append(chord)
-            place += 1
-    return found
-
-
-def _shapes(line: Sequence[Chord], bar: Bar) -> list[_Shape]:
-    """Return the shapes of a voice in a bar, rests among them."""
-    begin, length = bar.ticks.start, len(bar.ticks)
-    pieces: list[tuple[int, int, Chord | None]] = []
-    at = 0
-    for chord in line:
-        start, stop = max(chord.start - begin, 0), min(chord.end - begin, length)
-        if start > at:
-            pieces.append((at, start, None))
-        pieces.append((start, stop, chord))
-        at = stop
-    if at < length:
-        pieces.append((at, length, None))
-    cuts = {cut for start, stop, _ in pieces for cut in (start, stop)}
-    groups = tuplets(cuts, length, bar.meter)
-    found: list[_Shape] = []
-    for start, stop, held in pieces:
-        cut = values(start, stop, bar.meter, groups, rest=held is None, ahead=bar.ahead)
-        for place, value in enumerate(cut):
-            starts = held is not None and place == 0 and held.start - begin == start
-            ends = held is not None and place == len(cut) - 1 and held.end - begin == stop
-            part = 0 if held is None else _part_of(held, bar, place, starts)
-            found.append(_Shape(value, held, starts, ends, part))
-    return found
-
-
-def _part_of(chord: Chord, bar: Bar, place: int, starts: bool) -> int:
-    """Return a number for a shape of a chord, 0 for the first and another for each that follows."""
-    if starts or chord.start >= bar.ticks.start:
-        return place
-    return bar.ticks.start - chord.start + place
-
-
-def _tuplet_ends(shapes: Sequence[_Shape]) -> dict[int, str]:
-    """Return the marks of tuplets at the places where they begin and end."""
-    marks: dict[int, str] = defaultdict(str)
-    inside: Tuplet | None = None
-    for place, shape in enumerate(shapes):
-        tuplet = shape.value.tuplet
-        if tuplet is not None and tuplet != inside:
-            bracket = "" if tuplet.bracketed else ' bracket="no" show-number="none"'
-            marks[place] += f'<tuplet type="start"{bracket}/>'
-        last = place + 1 == len(shapes) or shapes[place + 1].value.tuplet != tuplet
-        if tuplet is not None and last:
-            marks[place] += '<tuplet type="stop"/>'
-        inside = tuplet
-    return marks
-
-
-def _metronome(tempo: Tempo, bar: Bar) -> str:
-    """Return a tempo mark, in dotted beats where the metre is felt so."""
-    quarters = 60_000_000 / tempo.microseconds
-    beats = pulse(bar.meter.numerator, bar.meter.denominator)
-    unit, dot, ticks = "quarter", "", TICKS_PER_QUARTER
-    if beats.compound and beats.beat == 36:
-        unit, dot, ticks = "quarter", "<beat-unit-dot/>", 36
-    elif bar.meter.denominator == 2:
-        unit, ticks = "half", 48
-    per_minute = round(quarters * TICKS_PER_QUARTER / ticks)
-    return (
-        '<direction placement="above"><direction-type><metronome>'
-        f"<beat-unit>{unit}</beat-unit>{dot}<per-minute>{per_minute}</per-minute></metronome>"
-        f'</direction-type><sound tempo="{quarters:.6f}"/></direction>'
-    )
-
-
-def _pedal(pedal: Pedal, down: bool, staff: int) -> str:
-    kind = ("change" if down else "start") if pedal.down else "stop"
-    below = f"<staff>{staff}</staff>" if staff > 1 else ""
-    return (
-        f'<direction placement="below"><direction-type><pedal type="{kind}" line="yes"/>'
-        f"</direction-type>{below}</direction>"
-    )
