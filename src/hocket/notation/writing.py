@@ -9,11 +9,12 @@ Source: MusicXML 4.0 (W3C).
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from hocket.errors import ScoreError
+from hocket.errors import ConfigError, ScoreError
 from hocket.music.piece import TICKS_PER_QUARTER, Note, Piece
 from hocket.notation.beams import beams
 from hocket.notation.layout import BASS, TREBLE, Bar, Instrument, bars, clefs, instruments
@@ -26,6 +27,7 @@ MOST_NOTES = 50_000
 MOST_BARS = 5_000
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _SIGN_LINE = {TREBLE: ("G", 2), BASS: ("F", 4)}
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 LOWEST = 12
 """Pitch: MusicXML's octaves begin with 0."""
 _FORTE = 90
@@ -37,10 +39,13 @@ def musicxml(piece: Piece, *, colours: Sequence[str | None] | None = None) -> by
 
     `colours` has, for each of `piece.notes`, the colour of its head such as `#0072B2`, or None. The
     heads' ids are `n0`, `n1`, ... in the order of `piece.notes`; tied on they are `n0-1` and so on.
-    Raises `ScoreError` for a piece that is too long to be written.
+    Raises `ScoreError` for a piece that is too long to be written, `ConfigError` for another colour.
     """
     if colours is not None and len(colours) != len(piece.notes):
         raise ValueError(f"{len(colours)} colours for {len(piece.notes)} notes")
+    odd = next((c for c in colours or () if c is not None and not _COLOUR.fullmatch(c)), None)
+    if odd is not None:
+        raise ConfigError(f"{odd[:40]!r} is no colour; write it as #RRGGBB")
     name = piece.title or "a piece without title"
     if not piece.notes:
         raise ScoreError(f"{name}: no notes to write")
@@ -312,7 +317,7 @@ class _Part:
         tied = ties.replace("<tie ", "<tied ")
         sign = "" if accidental is None else f"<accidental>{_ACCIDENTALS[accidental]}</accidental>"
         colour = self._colours[row] if self._colours is not None else None
-        head = "" if colour is None else f'<notehead color="{escape(colour)}">normal</notehead>'
+        head = "" if colour is None else f'<notehead color="{colour}">normal</notehead>'
         notations = f"<notations>{tied}{marks}</notations>" if tied or marks else ""
         return (
             f'<note id="n{row}{again}" dynamics="{loud}">{"<chord/>" if in_chord else ""}{pitch}'
