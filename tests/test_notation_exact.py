@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hocket.errors import ConfigError
+from hocket.errors import ConfigError, ScoreError
 from hocket.music import Meter, Note, Part, Piece
 from hocket.notation import musicxml
 from hocket.notation.layout import bars, instruments
@@ -185,6 +185,14 @@ def test_a_clef_comes_after_all_that_the_old_one_is_for() -> None:
     assert first.find("forward") is None
     hidden = [note for note in first.findall("note") if note.get("print-object") == "no"]
     assert sum(int(note.findtext("duration") or 0) for note in hidden) == 72
+
+
+def test_more_voices_than_anybody_writes() -> None:
+    many = Piece.of([Note(6 * i, 300, 40 + i) for i in range(40)])
+    assert as_written(musicxml(many)) == sounds(many)
+    assert sounds(read_musicxml(musicxml(many), "x")[0]) == sounds(many)
+    with pytest.raises(ScoreError, match="more than 64 notes end each at its own time"):
+        musicxml(Piece.of([Note(i, 300, 20 + i % 100) for i in range(300)]))
 
 
 # Who is who

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from hocket.music.piece import Note
+from hocket.errors import ScoreError
+from hocket.music.piece import TICKS_PER_QUARTER, Note
 
 WIDTH = 12
 """Ways of going on that are kept."""
-MOST_VOICES = 16
+MOST_VOICES = 64
+"""On a staff; what sounds at once in more is no music that anybody writes."""
 
 
 class Chord(NamedTuple):
@@ -65,7 +67,10 @@ def chords(notes: Sequence[Note], rows: Sequence[int]) -> list[Chord]:
 
 
 def voices(found: Sequence[Chord]) -> list[int]:
-    """Return the voice of each chord, from 0, the upper one."""
+    """Return the voice of each chord, from 0, the upper one.
+
+    Raises `ScoreError` where more than `MOST_VOICES` would be needed.
+    """
     chosen: list[int] = []
     begin = 0
     until = 0
@@ -90,6 +95,11 @@ def _assigned(found: Sequence[Chord]) -> list[int]:
             for voice in range(min(len(before.lines) + 1, MOST_VOICES))
             if (way := _with(before, chord, voice)) is not None
         ]
+        if not ahead:
+            raise ScoreError(
+                f"more than {MOST_VOICES} notes end each at its own time in quarter "
+                f"{chord.start // TICKS_PER_QUARTER + 1}; write MIDI"
+            )
         ahead.sort(key=lambda way: way.cost)
         kept: dict[tuple[_Line, ...], _Way] = {}
         for way in ahead:

@@ -21,7 +21,7 @@ from hocket.notation.layout import BASS, TREBLE, Bar, Instrument, bars, clefs, i
 from hocket.notation.marks import directions
 from hocket.notation.shapes import Seen, Shape, by_bar, rests, shapes_of, tuplet_marks
 from hocket.notation.spelling import Spelled, altered_by, spelled
-from hocket.notation.voices import Chord, chords, voices
+from hocket.notation.voices import MOST_VOICES, Chord, chords, voices
 
 MOST_NOTES = 50_000
 MOST_BARS = 5_000
@@ -183,7 +183,7 @@ class _Part:
             for voice, shapes in sorted(own.items()):
                 if written:
                     lines.append(f"<backup><duration>{written}</duration></backup>")
-                number = 4 * staff + voice % 4 + 1 if voice < 4 else 8 + 16 * staff + voice
+                number = 4 * staff + voice + 1 if voice < 4 else 8 + MOST_VOICES * staff + voice
                 seen = rests(own, voice, before_clef=self._clef_follows(staff, at))
                 lines += self._voice(shapes, seen, bar, staff, number, accidentals)
                 written = length
