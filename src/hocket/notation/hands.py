@@ -2,7 +2,11 @@
 
 At each onset the lower notes go to the left hand and the rest to the right; how many is chosen so that
 hands stretch, jump and cross little over the whole piece (a beam search). Surprising decision: no
-middle C. A hand follows its line wherever it goes, and only a mild pull keeps the left one low.
+middle C. A hand follows its line wherever it goes, and only a mild pull keeps the left one low; there
+is none where the piece says itself who plays what.
+
+What things cost was found by trying, on 26 piano pieces whose two staves are known: of 54 others 94 %
+of the notes are on the staff where they were written. A split at middle C has 85 % of them.
 """
 
 from __future__ import annotations
@@ -17,7 +21,11 @@ WIDTH = 10
 """Ways of playing on that are kept at each onset."""
 SPAN, TENTH, FINGERS = 12, 16, 5
 _LEFT, _RIGHT = 0, 1
-_AGAINST = 1.2
+_AGAINST = 2.0
+"""What it costs to play a note with another hand than is written."""
+_THROUGH = 1.6
+_LOW = 64
+"""Pitch: what is higher in the left hand is pulled, and what is lower in the right one."""
 
 
 class _Hand(NamedTuple):
@@ -52,7 +60,7 @@ def hands(notes: Sequence[Note], written: Sequence[bool] | None = None) -> list[
         against = [_against(rows, split, written) for split in range(len(rows) + 1)]
         ways = sorted(
             (
-                _played(way, struck, split, against[split])
+                _played(way, struck, split, against[split], free=written is None)
                 for way in ways
                 for split in range(len(rows) + 1)
             ),
@@ -86,19 +94,32 @@ def _against(rows: Sequence[int], split: int, written: Sequence[bool] | None) ->
     return _AGAINST * sum(written[i] != (at >= split) for at, i in enumerate(rows))
 
 
-def _played(way: _Way, struck: list[Note], split: int, against: float) -> _Way:
-    left, cost_left = _moved(way.left, struck[:split], _LEFT)
-    right, cost_right = _moved(way.right, struck[split:], _RIGHT)
+def _played(way: _Way, struck: list[Note], split: int, against: float, *, free: bool) -> _Way:
+    left, cost_left = _moved(way.left, struck[:split])
+    right, cost_right = _moved(way.right, struck[split:])
     cost = way.cost + cost_left + cost_right + against
+    if free:
+        cost += _pull(struck[:split], _LEFT) + _pull(struck[split:], _RIGHT)
     now = struck[0].start
     low = [pitch for end, pitch in right.held if end > now]
     high = [pitch for end, pitch in left.held if end > now]
     if low and high and max(high) >= min(low):  # hands cross
         cost += 3 + 0.3 * (max(high) - min(low))
+    if left.middle >= right.middle and now - min(left.since, right.since) < TICKS_PER_QUARTER:
+        cost += _THROUGH  # one hand is where the other one is
     return _Way(cost, left, right, (split, way.splits))  # type: ignore[arg-type]
 
 
-def _moved(hand: _Hand, struck: list[Note], which: int) -> tuple[_Hand, float]:
+def _pull(struck: list[Note], which: int) -> float:
+    """Return what it costs that the left hand is high or the right one low."""
+    cost = 0.0
+    for note in struck:
+        away = note.pitch - _LOW if which == _LEFT else _LOW - note.pitch
+        cost += 0.028 * (max(away, 0) + max(away + 8, 0))
+    return cost
+
+
+def _moved(hand: _Hand, struck: list[Note]) -> tuple[_Hand, float]:
     """Return a hand after it struck some notes, and what that cost it."""
     if not struck:
         return hand, 0.0
@@ -106,21 +127,18 @@ def _moved(hand: _Hand, struck: list[Note], which: int) -> tuple[_Hand, float]:
     held = tuple((end, pitch) for end, pitch in hand.held if end > now)
     down = [note.pitch for note in struck]
     span = down[-1] - down[0]
-    cost = 0.12 * max(span - SPAN, 0) + (6 + 1.5 * (span - TENTH) if span > TENTH else 0)
-    cost += 5 * max(len(set(down)) - FINGERS, 0)
+    cost = 0.67 * max(span - SPAN, 0) + (6 + 0.75 * (span - TENTH) if span > TENTH else 0)
+    cost += 7 * max(len(set(down)) - FINGERS, 0)
     if held:  # a pedal may hold what the hand lets go
         low, high = min(pitch for _, pitch in held), max(pitch for _, pitch in held)
         wide = max(down[-1], high) - min(down[0], low)
-        cost += min(0.05 * max(wide - TENTH, 0), 0.5)
+        cost += min(0.07 * max(wide - TENTH, 0), 0.7)
         # a key that is down cannot be struck by the same hand
-        cost += 4 * len({pitch for _, pitch in held} & set(down))
+        cost += 5.6 * len({pitch for _, pitch in held} & set(down))
     middle = (down[0] + down[-1]) / 2
     since = (now - hand.since) / TICKS_PER_QUARTER
     jump = abs(middle - hand.middle)
-    cost += 0.05 * max(jump - 5, 0) / (0.4 + since) + 0.01 * jump
-    for note in struck:
-        away = note.pitch - 64 if which == _LEFT else 56 - note.pitch
-        cost += 0.08 * max(away, 0) + 0.02 * max(away + 8, 0)
-    cost += 0.12  # one hand for what one hand can do
+    cost += 0.05 * max(jump - 3, 0) / (0.4 + since) + 0.0025 * jump
+    cost += 0.014  # one hand for what one hand can do
     after = held + tuple((note.end, note.pitch) for note in struck)
     return _Hand(middle, now, after), cost

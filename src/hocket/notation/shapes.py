@@ -1,9 +1,14 @@
-"""Chords of a voice, bar by bar, to the shapes that are written: values, rests, ties, tuplet marks."""
+"""Chords of a voice to the shapes in its bars: values tied together, rests, marks of tuplets.
+
+Surprising decision: a rest is printed where a player would miss it. A lower voice never shows one, and
+the upper voice leaves out what other voices fill, where there are two of those or it says nothing else.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from hocket.notation.layout import Bar
@@ -21,6 +26,14 @@ class Shape(NamedTuple):
     last: bool
     part: int
     """How many shapes of the chord came before."""
+
+
+class Seen(Enum):
+    """How a rest is written: printed, there without being printed, or as time that passes."""
+
+    PRINTED = "printed"
+    HIDDEN = "hidden"
+    PASSED = "passed"
 
 
 def by_bar(line: Sequence[Chord], measures: Sequence[Bar]) -> list[list[Chord]]:
@@ -70,7 +83,40 @@ def _part_of(chord: Chord, bar: Bar, place: int, starts: bool) -> int:
     return bar.ticks.start - chord.start + place
 
 
-def tuplet_ends(shapes: Sequence[Shape]) -> dict[int, str]:
+def rests(staff: Mapping[int, Sequence[Shape]], voice: int, *, before_clef: bool) -> list[Seen]:
+    """Return how each shape of a voice is written if it is a rest, given all voices of its staff.
+
+    With `before_clef` another clef follows at the end of the bar. verovio sets it where the last voice
+    ends, so that voices have to be complete.
+    """
+    own = staff[voice]
+    lacking = Seen.HIDDEN if before_clef else Seen.PASSED
+    if voice:
+        return [Seen.HIDDEN if shape.value.tuplet else lacking for shape in own]
+    others = [shapes for number, shapes in staff.items() if number and shapes]
+    silent = all(shape.chord is None for shape in own)
+    if len(others) < 2 and not (silent and others):
+        return [Seen.PRINTED] * len(own)
+    sounding = sorted(
+        (shape.value.start, shape.value.start + shape.value.ticks)
+        for shapes in others
+        for shape in shapes
+        if shape.chord is not None
+    )
+    return [Seen.HIDDEN if _covered(shape.value, sounding) else Seen.PRINTED for shape in own]
+
+
+def _covered(value: Value, sounding: Sequence[tuple[int, int]]) -> bool:
+    """Whether stretches, in their order, leave no tick of a value empty."""
+    reached = value.start
+    for start, stop in sounding:
+        if start > reached:
+            break
+        reached = max(reached, stop)
+    return reached >= value.start + value.ticks
+
+
+def tuplet_marks(shapes: Sequence[Shape]) -> dict[int, str]:
     """Return the marks of tuplets at the places where they begin and end."""
     marks: dict[int, str] = defaultdict(str)
     inside: Tuplet | None = None

@@ -202,7 +202,7 @@ def _in_tuplet(start: int, stop: int, tuplet: Tuplet) -> list[Value]:
             ticks = units * tuplet.unit
             if ticks > most or (units > 1 and place % tuplet.unit):
                 continue
-            if units in (2, 4) and place // tuplet.unit % units and tuplet.actual > 3:
+            if units in (2, 4) and place // tuplet.unit % 2 and tuplet.actual > 3:
                 continue
             if units in (3, 6) and place // tuplet.unit % 2:
                 continue

@@ -9,23 +9,25 @@ Source: MusicXML 4.0 (W3C).
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from hocket.errors import ScoreError
+from hocket.errors import ConfigError, ScoreError
 from hocket.music.piece import TICKS_PER_QUARTER, Note, Piece
 from hocket.notation.beams import beams
-from hocket.notation.directions import metronome, pedalling
 from hocket.notation.layout import BASS, TREBLE, Bar, Instrument, bars, clefs, instruments
-from hocket.notation.shapes import Shape, by_bar, shapes_of, tuplet_ends
+from hocket.notation.marks import directions
+from hocket.notation.shapes import Seen, Shape, by_bar, rests, shapes_of, tuplet_marks
 from hocket.notation.spelling import Spelled, altered_by, spelled
-from hocket.notation.voices import Chord, chords, voices
+from hocket.notation.voices import MOST_VOICES, Chord, chords, voices
 
 MOST_NOTES = 50_000
 MOST_BARS = 5_000
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _SIGN_LINE = {TREBLE: ("G", 2), BASS: ("F", 4)}
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 LOWEST = 12
 """Pitch: MusicXML's octaves begin with 0."""
 _FORTE = 90
@@ -37,10 +39,13 @@ def musicxml(piece: Piece, *, colours: Sequence[str | None] | None = None) -> by
 
     `colours` has, for each of `piece.notes`, the colour of its head such as `#0072B2`, or None. The
     heads' ids are `n0`, `n1`, ... in the order of `piece.notes`; tied on they are `n0-1` and so on.
-    Raises `ScoreError` for a piece that is too long to be written.
+    Raises `ScoreError` for a piece that is too long to be written, `ConfigError` for another colour.
     """
     if colours is not None and len(colours) != len(piece.notes):
         raise ValueError(f"{len(colours)} colours for {len(piece.notes)} notes")
+    odd = next((c for c in colours or () if c is not None and not _COLOUR.fullmatch(c)), None)
+    if odd is not None:
+        raise ConfigError(f"{odd[:40]!r} is no colour; write it as #RRGGBB")
     name = piece.title or "a piece without title"
     if not piece.notes:
         raise ScoreError(f"{name}: no notes to write")
@@ -54,10 +59,12 @@ def musicxml(piece: Piece, *, colours: Sequence[str | None] | None = None) -> by
             f"{name}: too long for a score; at most {MOST_NOTES:,} notes in {MOST_BARS:,} bars"
         )
     players = instruments(piece)
+    pianist = next((place for place, each in enumerate(players) if len(each.staves) > 1), 0)
     body = [_HEAD, _title(piece.title), _part_list(players)]
     for place, player in enumerate(players):
         body.append(f'<part id="P{place + 1}">')
-        body += _Part(piece, player, measures, colours, leads=place == 0).measures()
+        part = _Part(piece, player, measures, colours, leads=place == 0, pedalled=place == pianist)
+        body += part.measures()
         body.append("</part>")
     body.append("</score-partwise>\n")
     return "\n".join(line for line in body if line).encode()
@@ -108,14 +115,21 @@ class _Part:
         colours: Sequence[str | None] | None,
         *,
         leads: bool,
+        pedalled: bool,
     ) -> None:
         self._piece, self._player, self._measures = piece, player, measures
-        self._colours, self._leads = colours, leads
+        self._colours = colours
         usual = (TREBLE, BASS) if len(player.staves) == 2 else (TREBLE,)
         self._clefs = [
             clefs(piece.notes, rows, measures, clef)
             for rows, clef in zip(player.staves, usual, strict=True)
         ]
+        self._directions = directions(
+            piece.tempos if leads else (),
+            piece.pedals if pedalled else (),
+            measures,
+            len(player.staves),
+        )
         self._spelled: dict[int, Spelled] = {}
         self._shapes = [self._staff(rows) for rows in player.staves]
 
@@ -158,21 +172,28 @@ class _Part:
         bar = self._measures[at]
         implicit = ' implicit="yes"' if bar.pickup else ""
         lines = [f'<measure number="{bar.number}"{implicit}>', *self._attributes(at)]
-        lines += self._directions(at)
+        lines += self._directions[at]
         accidentals = self._accidentals(at)
         length, written = len(bar.ticks), 0
         for staff, staves in enumerate(self._shapes):
-            own = staves[at] or {0: []}
-            for voice in sorted({0, *own}):
+            own = staves[at]
+            if 0 not in own:  # a whole rest would be too long in a bar that is not whole
+                whole = length == bar.meter.bar_ticks and not own
+                own = {0: [] if whole else shapes_of([], bar), **own}
+            for voice, shapes in sorted(own.items()):
                 if written:
                     lines.append(f"<backup><duration>{written}</duration></backup>")
-                number = 4 * staff + voice % 4 + 1 if voice < 4 else 8 + 16 * staff + voice
-                shapes = own.get(voice, [])
-                lines += self._voice(shapes, bar, staff, number, voice == 0, accidentals)
+                number = 4 * staff + voice + 1 if voice < 4 else 8 + MOST_VOICES * staff + voice
+                seen = rests(own, voice, before_clef=self._clef_follows(staff, at))
+                lines += self._voice(shapes, seen, bar, staff, number, accidentals)
                 written = length
         if at == len(self._measures) - 1:
             lines.append('<barline location="right"><bar-style>light-heavy</bar-style></barline>')
         return [*lines, "</measure>"]
+
+    def _clef_follows(self, staff: int, at: int) -> bool:
+        own = self._clefs[staff]
+        return at + 1 < len(own) and own[at] != own[at + 1]
 
     def _attributes(self, at: int) -> list[str]:
         bar, inner = self._measures[at], []
@@ -192,34 +213,6 @@ class _Part:
                 number = f' number="{staff + 1}"' if len(self._shapes) > 1 else ""
                 inner.append(f"<clef{number}><sign>{sign}</sign><line>{line}</line></clef>")
         return [f"<attributes>{''.join(inner)}</attributes>"] if inner else []
-
-    def _directions(self, at: int) -> list[str]:
-        """Return tempo marks and pedalling, each at its tick."""
-        bar, last = self._measures[at], at == len(self._measures) - 1
-        stop = bar.ticks.stop + last
-        signs: list[tuple[int, str]] = []
-        if self._leads:
-            shown = None
-            for tempo in self._piece.tempos:
-                mark = metronome(tempo, bar) if tempo.microseconds != shown else ""
-                shown = tempo.microseconds
-                if bar.ticks.start <= tempo.tick < stop:
-                    signs.append((tempo.tick, mark))
-            if len(self._shapes) > 1 or len(self._player.staves) == 1:
-                down = False
-                for pedal in self._piece.pedals:
-                    if bar.ticks.start <= pedal.tick < stop:
-                        signs.append((pedal.tick, pedalling(pedal, down, len(self._shapes))))
-                    down = pedal.down
-        lines = []
-        for tick, mark in sorted(signs):
-            away = min(tick, bar.ticks.stop) - bar.ticks.start
-            if away:
-                lines.append(f"<forward><duration>{away}</duration></forward>")
-            lines.append(mark)
-            if away:
-                lines.append(f"<backup><duration>{away}</duration></backup>")
-        return lines
 
     def _accidentals(self, at: int) -> dict[int, int]:
         """Return which notes that begin in a bar need an accidental: note to what it says."""
@@ -243,28 +236,25 @@ class _Part:
     def _voice(
         self,
         shapes: Sequence[Shape],
+        seen: Sequence[Seen],
         bar: Bar,
         staff: int,
         number: int,
-        shown: bool,
         accidentals: dict[int, int],
     ) -> list[str]:
-        """Return the notes of a voice; `shown` are its rests."""
+        """Return the notes of a voice; `seen` says how its rests are written."""
         tail = f"<staff>{staff + 1}</staff>" if len(self._shapes) > 1 else ""
-        length = len(bar.ticks)
-        if not shapes and length != bar.meter.bar_ticks:  # a whole rest would be too long
-            shapes = shapes_of([], bar)
         if not shapes:
             return [
-                f'<note><rest measure="yes"/><duration>{length}</duration>'
+                f'<note><rest measure="yes"/><duration>{len(bar.ticks)}</duration>'
                 f"<voice>{number}</voice>{tail}</note>"
             ]
         beamed = beams([(s.value, s.chord is not None) for s in shapes], bar)
         lines = []
-        ends = tuplet_ends(shapes)
+        ends = tuplet_marks(shapes)
         for place, shape in enumerate(shapes):
             value, chord = shape.value, shape.chord
-            if chord is None and not shown and value.tuplet is None:
+            if chord is None and seen[place] is Seen.PASSED:
                 lines.append(
                     f"<forward><duration>{value.ticks}</duration>"
                     f"<voice>{number}</voice>{tail}</forward>"
@@ -280,7 +270,7 @@ class _Part:
                 )
             marks = ends.get(place, "")
             if chord is None:
-                hidden = "" if shown else ' print-object="no"'
+                hidden = "" if seen[place] is Seen.PRINTED else ' print-object="no"'
                 notations = f"<notations>{marks}</notations>" if marks else ""
                 lines.append(
                     f"<note{hidden}><rest/><duration>{value.ticks}</duration>"
@@ -327,7 +317,7 @@ class _Part:
         tied = ties.replace("<tie ", "<tied ")
         sign = "" if accidental is None else f"<accidental>{_ACCIDENTALS[accidental]}</accidental>"
         colour = self._colours[row] if self._colours is not None else None
-        head = "" if colour is None else f'<notehead color="{escape(colour)}">normal</notehead>'
+        head = "" if colour is None else f'<notehead color="{colour}">normal</notehead>'
         notations = f"<notations>{tied}{marks}</notations>" if tied or marks else ""
         return (
             f'<note id="n{row}{again}" dynamics="{loud}">{"<chord/>" if in_chord else ""}{pitch}'

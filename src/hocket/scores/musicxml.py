@@ -21,6 +21,7 @@ import sys
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
 from hocket.errors import ScoreError
@@ -28,6 +29,7 @@ from hocket.music.piece import TICKS_PER_QUARTER, Piece
 from hocket.scores.files import beginning
 from hocket.scores.midi import read_midi
 from hocket.scores.mxl import MAX_XML_BYTES, unpacked
+from hocket.scores.pairing import named, paired, sounding
 from hocket.scores.shapes import prepare
 from hocket.scores.signs import lengths_in, number, played, signs_in
 from hocket.scores.xmltree import parsed
@@ -60,12 +62,14 @@ def read_musicxml(data: bytes, name: str) -> tuple[Piece, tuple[str, ...]]:
     if next(root.iter("note"), None) is None:
         raise ScoreError(f"{name}: no notes in any part; export the score, not its layout")
     remarks = _prepared(parts)
-    midi, measure_starts = _rendered(tostring(root, encoding="utf-8"), name)
+    written = named(parts)
+    midi, timemap = _rendered(tostring(root, encoding="utf-8"), name)
+    measure_starts = _measure_starts(timemap)
     remarks += _misplayed(lengths_in(parts), measure_starts)
     piece, midi_remarks = read_midi(midi, name, pedal=False, notated=True)
     keys, meters, tempos = played(signs_in(parts), measure_starts)
     piece = Piece.of(
-        piece.notes,
+        paired(piece.notes, sounding(timemap, written)),
         parts=piece.parts,
         meters=meters,
         tempos=tempos or piece.tempos,
@@ -118,8 +122,8 @@ def _misplayed(lengths: list[int], starts: list[tuple[int, int]]) -> list[str]:
     ]
 
 
-def _rendered(xml: bytes, name: str) -> tuple[bytes, list[tuple[int, int]]]:
-    """Return verovio's MIDI, and (index, start tick) of each measure in the order played."""
+def _rendered(xml: bytes, name: str) -> tuple[bytes, list[dict[str, Any]]]:
+    """Return verovio's MIDI and its timemap: events with what begins and ends, in order of time."""
     # -P, or the folder of the program would be searched for modules, and abc.py found for abc.
     command = [sys.executable, "-P", str(Path(__file__).with_name("rendering.py"))]
     try:
@@ -136,9 +140,14 @@ def _rendered(xml: bytes, name: str) -> tuple[bytes, list[tuple[int, int]]]:
         how = "cannot read" if done.returncode == 1 else "crashed on"
         raise ScoreError(f"{name}: verovio {how} this score, which may be damaged; {_INSTEAD}")
     answer = json.loads(done.stdout)
+    return base64.b64decode(answer["midi"]), answer["timemap"]
+
+
+def _measure_starts(timemap: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Return (index, start tick) of each measure in the order played."""
     starts: list[tuple[int, int]] = []
-    for event in answer["timemap"]:
+    for event in timemap:
         found = re.match(rf"{_ID}(\d+)", event.get("measureOn", ""))
         if found:
             starts.append((int(found[1]), round(event["qstamp"] * TICKS_PER_QUARTER)))
-    return base64.b64decode(answer["midi"]), starts
+    return starts
