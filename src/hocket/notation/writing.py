@@ -93,7 +93,7 @@ def _part_list(players: Sequence[Instrument]) -> str:
     rows = ["<part-list>"]
     for place, player in enumerate(players, 1):
         shown = ' print-object="no"' if len(players) == 1 else ""
-        name = _text(player.name) or "Piano"
+        name = _text(player.name).strip() or ("Piano" if len(player.staves) > 1 else "")
         rows.append(
             f'<score-part id="P{place}"><part-name{shown}>{name}</part-name>'
             f'<score-instrument id="P{place}-I1"><instrument-name>{name}</instrument-name>'
