@@ -7,6 +7,7 @@ Screenshots of the page need playwright and Chromium; without these they stay as
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from io import BytesIO
@@ -73,7 +74,8 @@ def main() -> None:
     save(png(engrave_svg(take, colours=heads)[0], SCORE_DPI), images / "score-take.png")
     save(png(engrave_svg(read("demo:elise"))[0], SCORE_DPI), images / "score-elise.png")
     save(bars_matrix(take, pieces), images / "origins.png")
-    save(self_similarity(take), images / "similarity.png")
+    form = json.loads((run / "report.json").read_bytes())["takes"][0]["form"]
+    save(self_similarity(take, form=form), images / "similarity.png")
     model(run / "themes" / "A.theme", plot=images / "network.png")
     save((images / "network.png").read_bytes(), images / "network.png")
     screenshots(run / "index.html", images)

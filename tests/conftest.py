@@ -54,7 +54,7 @@ TINY = RunConfig(
 
 ENGINE = ("engine.onnx", "engine.safetensors")
 LEARNED = ("weights.safetensors", "weights.toml", *ENGINE)
-SETTLED = ("run.toml", "themes/A.mid", "themes/B.mid", *LEARNED)
+SETTLED = ("run.toml", "themes/A.mid", "themes/B.mid", "themes/sources.json", *LEARNED)
 
 
 def files_of(take: int) -> list[str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,6 @@ from hocket.pictures import (
     self_similarity,
     shapes_of,
 )
-from hocket.pictures.similarity import likeness, shared_bars
 from hocket.tokens import VOCAB
 from hocket.training.checkpoint import Look
 
@@ -93,6 +93,10 @@ def test_hostile_names_are_drawn(name: str) -> None:
 
 
 def test_odd_pieces_are_drawn() -> None:
+    for empty in (Piece.of([]), Piece.of([Note(0, 1, 60)])):
+        size(self_similarity(empty, form="AABA"))
+        size(bars_matrix(empty, {"": [Piece.of([])], "b": [], "c": [empty, empty]}))
+        size(bars_matrix(empty, {}))
     size(roll(Piece.of([])))
     size(roll(Piece.of([]), origins(Piece.of([]), {"a": some_piece(2)})))
     size(roll(Piece.of([Note(0, 0, 60)], meters=[Meter(0, 7, 8)])))
@@ -117,8 +121,11 @@ def test_curve() -> None:
     size(curve([]))
     size(curve([Look(1, math.nan, None, 0.0), Look(2, math.inf, math.nan, 0.0)]))
     size(curve([Look(1, 2.0, None, 0.0)]))
+    assert curve(history, best_step=60) != first
+    assert curve(history, best_step=61) == first  # which was not looked at
     quoting = [replace(look, quote=float(look.step)) for look in history]
     assert size(curve(quoting))[1] > size(first)[1]
+    assert curve(quoting, most_quoted=9.0) != curve(quoting)
 
 
 def test_every_picture_is_an_svg_too(themes: list[Piece], tiny_run: Path) -> None:
@@ -141,6 +148,35 @@ def test_every_picture_is_an_svg_too(themes: list[Piece], tiny_run: Path) -> Non
         roll(themes[0], kind="gif")
 
 
+def test_pictures_are_the_same_in_any_thread_and_whatever_the_settings() -> None:
+    import matplotlib
+
+    piece = some_piece(3)
+    first = roll(piece, kind="svg")
+    with matplotlib.rc_context({"svg.hashsalt": "x", "font.size": 30, "axes.grid": True}):
+        before = dict(matplotlib.rcParams)
+        with ThreadPoolExecutor(4) as pool:
+            several = list(pool.map(lambda _: roll(piece, kind="svg"), range(8)))
+        assert dict(matplotlib.rcParams) == before
+    assert set(several) == {first}
+
+
+def test_what_is_left_out_of_a_picture_is_said() -> None:
+    """Both pieces fill the picture alike, so that only what is said can differ."""
+    least, more = (Piece.of([Note(96 * bar, 96, 60) for bar in range(n)]) for n in (400, 401))
+    assert self_similarity(least) == self_similarity(replace(least, title="b"))
+    assert self_similarity(least) != self_similarity(more)
+    themes = {"a": [some_piece(2)]}
+    assert bars_matrix(least, themes) != bars_matrix(more, themes)
+
+
+def test_letters_of_the_form_stand_beside_the_bars() -> None:
+    piece = some_piece(8)
+    assert self_similarity(piece, form="AB") != self_similarity(piece, form="AABA")
+    assert self_similarity(piece, form="through") == self_similarity(piece)
+    size(self_similarity(piece, form="A" * 16))  # more sections than bars
+
+
 def test_the_mix_stands_above_the_roll() -> None:
     piece = some_piece(20)
     own = origins(piece, {"a": piece, "b": Piece.of([])})
@@ -151,41 +187,6 @@ def test_the_mix_stands_above_the_roll() -> None:
     size(roll(piece, own, mix=mix[:3]))
 
 
-def test_bars_come_from_where_they_come_from() -> None:
-    """A theme's bars 3 to 4, a fifth up, then bars of nobody's."""
-    theme = some_piece(8, 1)
-    taken = [
-        note._replace(start=note.start - 192, pitch=note.pitch + 7)
-        for note in theme.notes
-        if 192 <= note.start < 384
-    ]
-    piece = Piece.of([*taken, Note(192, 24, 60), Note(300, 24, 61)])
-    counts = shared_bars(piece, {"a": [theme], "b": [some_piece(8, 2)]})
-    assert counts["a"].shape == (8, 4)
-    assert counts["a"][2, 0] > 0
-    assert counts["a"].sum() == counts["a"][:, :2].sum()
-    assert counts["b"].sum() <= 4
-
-
-def test_bars_of_several_pieces_stand_one_above_the_other() -> None:
-    pieces = [some_piece(4, 1), some_piece(6, 2)]
-    counts = shared_bars(pieces[1], {"a": pieces})["a"]
-    assert counts.shape == (10, 6)
-    assert counts[4].sum() > 0
-    assert counts[:4].sum() == 0
-
-
-def test_a_bar_is_like_itself_and_its_transposition() -> None:
-    bar = [Note(0, 24, 60), Note(24, 24, 64), Note(48, 48, 67)]
-    up = [note._replace(start=note.start + 96, pitch=note.pitch + 5) for note in bar]
-    other = [Note(192, 96, 50)]
-    found = likeness(Piece.of([*bar, *up, *other]))
-    assert found.shape == (3, 3)
-    assert found[0, 1] == found[0, 0] == 1
-    assert found[0, 2] == pytest.approx(1 / 3)
-    assert (found == found.T).all()
-
-
 # The network
 
 
@@ -194,8 +195,11 @@ def test_shapes_are_those_of_the_arrays(tiny_run: Path) -> None:
     shapes = shapes_of(weights)
     assert shapes.parameters == sum(array.size for array in weights.arrays.values())
     assert [layer.out for layer in shapes.lstms] == [16, 16]
-    assert sum(layer.out for layer in shapes.inputs) == shapes.lstms[0].shapes[1][1]
+    assert sum(layer.out for layer in shapes.inputs) == shapes.lstms[0].shapes[0][1]
     assert shapes.output.out == len(VOCAB)
+    shuffled = dict(reversed(list(weights.arrays.items())))
+    assert shapes_of(replace(weights, arrays=shuffled)).lstms == shapes.lstms
+    assert network(weights) == network(shapes)
     text = network_text(shapes)
     assert f"{shapes.parameters:,}" in text
     assert "64 x 16" in text

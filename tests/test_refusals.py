@@ -101,7 +101,7 @@ def test_fewer_themes_take_the_place_of_more(
     third = Piece.of([Note(18 * i, 18, 50 + i * 5 % 23) for i in range(60)])
     hocket.fuse(*themes, third, out=tmp_path, config=one_step, takes=1)
     hocket.fuse(*themes, out=tmp_path, config=one_step, takes=1, overwrite=True)
-    assert sorted(f.name for f in (tmp_path / "themes").iterdir()) == ["A.mid", "B.mid"]
+    assert sorted(f.name for f in (tmp_path / "themes").glob("*.mid")) == ["A.mid", "B.mid"]
 
 
 @pytest.mark.parametrize("go_on", [hocket.resume, hocket.more])

@@ -121,7 +121,7 @@ def test_a_run_keeps_its_themes_and_more_takes_need_nothing_else(
     run = hocket.fuse(*theme_files, out=out, config=on_base)
     expected = {"run.toml", "report.json", "training.safetensors", "loss-A.png", "loss-B.png"}
     expected |= {f"themes/{letter}.{kind}" for letter in "AB" for kind in ("mid", "theme")}
-    expected |= {*files_of(1), *files_of(2)}
+    expected |= {*files_of(1), *files_of(2), "themes/sources.json"}
     assert set(files(out)) == expected
     more = hocket.more(out, takes=1)
     assert more.takes[0].number == 3

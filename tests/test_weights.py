@@ -111,7 +111,7 @@ def test_a_missing_file_is_named(missing: str, tmp_path: Path) -> None:
     (tmp_path / missing).unlink()
     message = refused(tmp_path)
     assert missing in message
-    assert "learn first" in message
+    assert "not there; give a folder" in message
 
 
 def test_weights_of_another_vocabulary_are_refused(tmp_path: Path) -> None:

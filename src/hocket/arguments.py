@@ -206,6 +206,9 @@ def _draw_parser(verbs: Any) -> None:
         help="its piano roll, which bars of the themes each bar comes from, or which bars are alike",
     )
     draw.add_argument("--against", nargs="+", default=[], metavar="FILE", help="the themes")
+    draw.add_argument(
+        "--form", default="", help="sections to mark beside what is alike, as in AABA"
+    )
 
 
 def _page_parser(verbs: Any) -> None:

@@ -275,6 +275,7 @@ def _draw(options: argparse.Namespace) -> int:
         options.take,
         out=options.out,
         what=options.what,
+        form=options.form,
         against=options.against,
         pedal=options.pedal,
         reporter=Display(),

@@ -109,7 +109,7 @@ class Display:
         """Print the takes' measures, how learning ended if there was any, and where all of it is."""
         from hocket.analysis import table
         from hocket.analysis.chance import notes_in
-        from hocket.runs import take_name
+        from hocket.reports import take_name
         from hocket.sources import wholes
 
         rows = {take_name(t.place): m for t, m in zip(run.takes, run.measures, strict=True)}

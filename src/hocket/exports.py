@@ -131,13 +131,15 @@ def draw(
     *,
     out: str | Path,
     what: str = "roll",
+    form: str = "",
     against: Source | Sequence[Source] = (),
     pedal: bool = False,
     reporter: Reporter | None = None,
 ) -> Path:
     """Draw a piece as .png or .svg: its piano roll, its bars beside the themes', or beside its own.
 
-    `what` is `roll`, `origins` (needs `against`) or `similarity`. Raises `ScoreError` or `ConfigError`.
+    `what` is `roll`, `origins` (needs `against`) or `similarity`, beside which a `form` such as AABA is
+    marked. Raises `ScoreError` or `ConfigError`.
     """
     from hocket import pictures
     from hocket.scores.files import atomic_write
@@ -147,7 +149,7 @@ def draw(
     kind, heard = _kind_of_picture(out), reporter or Silent()
     piece = read_source(take, pedal, heard)
     if what == "similarity":
-        content = pictures.self_similarity(piece, kind=kind)
+        content = pictures.self_similarity(piece, form=form, kind=kind)
     elif what == "origins":
         if not (themes := _themes(against, pedal, heard)):
             raise ConfigError("origins are drawn against themes; name them with --against")

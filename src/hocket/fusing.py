@@ -90,7 +90,7 @@ def _from_base(
         known[letter] = replace(theme, learned=learned)
         if folder is not None:
             runs.save_learned(folder, letter, learned)
-            _save_curve(folder / f"loss-{letter}.png", checkpoint)
+            _save_curve(folder / f"loss-{letter}.png", checkpoint, config.training.quote)
     if folder is not None:
         runs.save_config(folder, config)  # a resumed run may have got other takes' settings
     return write_learned(known, config, folder, reporter, 1)
@@ -110,18 +110,22 @@ def _from_nothing(
     if folder is not None:
         runs.save_config(folder, config)
         runs.save_weights(folder, weights)
-        _save_curve(folder / runs.CURVE_FILE, checkpoint)
+        _save_curve(folder / runs.CURVE_FILE, checkpoint, config.training.quote)
     run = Run(themes, (), (), config, position.best_held_out, position.stopped, folder)
     if learning.was_asked_to_stop(checkpoint):
         return run
     return _write_takes(run, choir_of(weights, config), weights.fingerprint, reporter, 1)
 
 
-def _save_curve(file: Path, checkpoint: Checkpoint) -> None:
+def _save_curve(file: Path, checkpoint: Checkpoint, quote: float | None) -> None:
+    """Draw how a network learned; `quote` is how much more than before it may quote."""
     from hocket.pictures import curve
     from hocket.scores.files import atomic_write
 
-    atomic_write(file, curve(checkpoint.position.history))
+    at = checkpoint.position
+    first = at.history[0].quote if at.history else None
+    most = None if first is None or quote is None else first + quote
+    atomic_write(file, curve(at.history, best_step=at.best_step, most_quoted=most))
 
 
 def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first: int) -> Run:

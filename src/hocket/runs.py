@@ -6,6 +6,7 @@ index.html                  all of it on one page, to hear, see and share
 report.json                 the recipe and the measures of every take
 run.toml                    all settings
 themes/A.mid A-2.mid …      the themes' pieces as they were understood
+themes/sources.json         how the user named the themes, without folders
 themes/A.theme B.theme …    what was learned of each: any `hocket fuse` takes it
 loss-A.png loss-B.png …     how they were learned
 
@@ -32,25 +33,25 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from hocket.analysis import Measures, as_json, medians
+from hocket.analysis import Measures, medians
 from hocket.config import RunConfig, dumps, loads
 from hocket.errors import CheckpointError, ConfigError
 from hocket.generation import Take, votes
 from hocket.model import weights as stored_weights
 from hocket.model.theme import ThemeFile, to_bytes
 from hocket.music import Piece
-from hocket.music.pitch import estimate_key, key_name
+from hocket.reports import REPORT_FILE, TAKE, report, take_name
 from hocket.scores import write
 from hocket.scores.files import atomic_write, make_folder, read_bytes, remove, write_text
-from hocket.sources import THEME_SUFFIX, Theme, wholes
+from hocket.sources import THEME_SUFFIX, Theme
 from hocket.tokens import VOCAB
 
 CONFIG_FILE = "run.toml"
-REPORT_FILE = "report.json"
 CHECKPOINT_FILE = "training.safetensors"
 CURVE_FILE = "loss.png"
 PAGE_FILE = "index.html"
 THEMES_FOLDER = "themes"
+SOURCES_FILE = f"{THEMES_FOLDER}/sources.json"
 MOST_TEXT_BYTES = 32 * 2**20
 
 _OWN_FILES = (
@@ -61,7 +62,6 @@ _OWN_FILES = (
     *stored_weights.FILES,
     CONFIG_FILE,
 )
-_TAKE = re.compile(r"take-(\d{2,})\.(mid|png|why\.safetensors)")
 _OF_LETTER = re.compile(r"take-\d{2,}\.(mid|png|why\.safetensors)|loss-[A-Z]\.png")
 
 
@@ -92,11 +92,6 @@ class Run:
         return medians(self.measures)
 
 
-def take_name(number: int) -> str:
-    """Return a take's file name without suffix."""
-    return f"take-{number:02d}"
-
-
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run; raises `CheckpointError` if that cannot be told."""
     try:
@@ -119,7 +114,7 @@ def last_take(folder: Path) -> int:
     """Return the highest number of a take in a folder, 0 if there is none."""
     if not folder.is_dir():
         return 0
-    return max((int(m[1]) for f in folder.iterdir() if (m := _TAKE.fullmatch(f.name))), default=0)
+    return max((int(m[1]) for f in folder.iterdir() if (m := TAKE.fullmatch(f.name))), default=0)
 
 
 def is_taken(folder: Path) -> bool:
@@ -150,6 +145,7 @@ def prepare(folder: Path, overwrite: bool, themes: int) -> None:
     if is_run(folder):
         ours += [file for file in folder.iterdir() if _OF_LETTER.fullmatch(file.name)]
         ours += (folder / THEMES_FOLDER).glob(f"?{THEME_SUFFIX}")
+        ours.append(folder / SOURCES_FILE)
     for file in (*ours, *(folder / name for name in _OWN_FILES)):
         remove(file)  # run.toml last: what is half cleared is a run still
 
@@ -163,6 +159,8 @@ def save_settings(folder: Path, config: RunConfig, themes: Mapping[str, Theme]) 
             write(piece, folder / THEMES_FOLDER / f"{name}.mid")
         if theme.learned is not None:
             save_learned(folder, letter, theme.learned)
+    sources = {letter: theme.source for letter, theme in themes.items()}
+    write_text(folder / SOURCES_FILE, json.dumps(sources, indent=1, ensure_ascii=False) + "\n")
     save_config(folder, config)
 
 
@@ -194,7 +192,7 @@ def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Theme]]:
         raise CheckpointError(f"{folder}: no run there (no {CONFIG_FILE}); give the folder of one")
     data = read_bytes(folder / CONFIG_FILE, MOST_TEXT_BYTES)
     config = loads(data.decode("utf-8", "replace"), str(folder / CONFIG_FILE))
-    files = _theme_files(folder)
+    files, sources = _theme_files(folder), _sources(folder)
     if len(files) < 2:
         raise CheckpointError(f"{folder / THEMES_FOLDER}: the run's themes are gone; learn again")
     themes = {}
@@ -206,7 +204,8 @@ def load_settings(folder: Path) -> tuple[RunConfig, dict[str, Theme]]:
         )
         known = own[0].with_suffix(THEME_SUFFIX)
         learned = load(known) if known.exists() else None
-        themes[own[0].stem] = Theme(pieces[0].title, pieces, learned)
+        source = sources.get(own[0].stem, "")
+        themes[own[0].stem] = Theme(pieces[0].title, pieces, learned, source)
     return config, themes
 
 
@@ -246,93 +245,10 @@ def named(themes: Mapping[str, Theme]) -> dict[str, Sequence[Piece]]:
     return {f"{letter} {theme.title}": theme.pieces for letter, theme in themes.items()}
 
 
-def report(folder: Path, run: Run) -> dict[str, Any]:
-    """Return what report.json holds; takes that the folder's report already lists stay listed."""
-    from hocket import __version__
-    from hocket.analysis.chance import chance, notes_in
-    from hocket.analysis.quoted import note_map
-
-    earlier = _earlier(folder)
-    takes = {entry["file"]: entry for entry in _takes_of(earlier)}
-    called = earlier.get("themes") if isinstance(earlier.get("themes"), dict) else {}
-    for take, measures in zip(run.takes, run.measures, strict=True):
-        entry = _recipe(take) | {
-            "measures": as_json(measures),
-            "map": note_map(take.piece, wholes(run.themes)),
-        }
-        takes[entry["file"]] = entry
-    by_number = sorted(takes, key=lambda file: int(_TAKE.fullmatch(file)[1]))  # type: ignore[index]
-    present = [takes[file] for file in by_number if (folder / file).exists()]
-    return {
-        "hocket": __version__,
-        "themes": {
-            letter: {
-                "title": theme.title,
-                "source": theme.source or _source(called, letter),
-                "pieces": len(theme.pieces),
-                "notes": sum(len(piece.notes) for piece in theme.pieces),
-                "bars": sum(len(piece.bars()) for piece in theme.pieces),
-                "metre": str(theme.pieces[0].main_meter),
-                "key": key_name(estimate_key(theme.pieces[0].notes)),
-            }
-            for letter, theme in run.themes.items()
-        },
-        "tried": run.tried,
-        "learned": {"held_out": run.held_out, "stopped": run.stopped},
-        "chance": {
-            name: level._asdict()
-            for name, level in chance(notes_in(wholes(run.themes).values())).items()
-        },
-        "medians": medians([Measures(**entry["measures"]) for entry in present]),
-        "takes": present,
-    }
-
-
-def _recipe(take: Take) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    key = take.piece.keys[0] if take.piece.keys else None
-    return {
-        "file": f"{take_name(take.place)}.mid",
-        "seed": take.seed,
-        "form": take.form or "through",
-        "key": key_name(key) if key else None,
-        "metre": str(take.piece.meters[0]),
-        "laid_out": list(take.laid_out),
-        "mix": [round(weight, 6) for weight in take.mix],
-        "plan": [[round(weight, 3) for weight in bar] for bar in take.plan.tolist()],
-        "rng": take.rng,
-        "number": take.number,
-        "weights": take.weights,
-        "score": {name: round(part, 4) for name, part in take.score.items()},
-        "quote_budget_nats": round(take.price, 4),
-        "nats_per_event": round(float(-take.log_probs[1:].mean()), 4),
-        "settings": {k: v for k, v in asdict(take.config).items() if v is not None},
-    }
-
-
-def _source(called: Any, letter: str) -> str:
-    """Return how an earlier report says that a theme was named."""
+def _sources(folder: Path) -> dict[str, str]:
+    """Return how the user named a run's themes, as far as that is kept."""
     try:
-        return str(called[letter]["source"])
-    except (LookupError, TypeError):
-        return ""
-
-
-def _earlier(folder: Path) -> dict[str, Any]:
-    """Return the report that a folder has, empty where it has none that can be read."""
-    try:
-        found = json.loads((folder / REPORT_FILE).read_bytes())
-    except (OSError, ValueError):
+        found = json.loads((folder / SOURCES_FILE).read_bytes())
+        return {str(letter): str(source) for letter, source in found.items()}
+    except (OSError, ValueError, AttributeError):
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _takes_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    try:
-        entries = report["takes"]
-        for entry in entries:
-            medians([Measures(**entry["measures"])])
-        return [entry for entry in entries if _TAKE.fullmatch(entry["file"])]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return []

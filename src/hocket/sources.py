@@ -87,8 +87,10 @@ def _called(given: Sequence[Source]) -> str:
     """Return how a theme was named on the command line; empty for one that is no file or several."""
     if len(given) != 1 or not isinstance(given[0], (str, Path)):
         return ""
+    from hocket.scores import printable
+
     source = str(given[0])
-    return source if source.startswith("demo:") else Path(source).resolve().name
+    return printable(source if source.startswith("demo:") else Path(source).resolve().name)
 
 
 def saved_theme(file: Path, title: str = "") -> Theme:

@@ -75,7 +75,7 @@ def render(
     """Play a piece; its loudness is about -16 LUFS, its peaks stay below -1 dB, its end rings out.
 
     `engine` is one of `ENGINES`, `room` one of `ROOMS`. Raises `ConfigError` for what is not there, and
-    `ScoreError` for a piece that is silent or lasts for more than half an hour.
+    `ScoreError` for a piece that is silent or lasts for more than 20 minutes.
     """
     if rate not in RATES:
         raise ConfigError(f"{rate} samples a second; give {RATES.start} to {RATES.stop - 1}")
@@ -90,9 +90,11 @@ def render(
 
 def _faded(sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """End the sound where nobody hears it any more, without a click."""
-    heard = np.flatnonzero((np.abs(sound) > _AUDIBLE).any(axis=1))
-    last = min(int(heard.max(initial=0)) + rate // 4, len(sound))
-    sound = sound[:last].copy()
+    starts = np.arange(0, len(sound), rate // 10)
+    high, low = np.maximum.reduceat(sound, starts), np.minimum.reduceat(sound, starts)
+    heard = np.flatnonzero(np.maximum(high, -low).max(axis=1) > _AUDIBLE)
+    last = min(int(starts[heard.max(initial=0)]) + rate // 3, len(sound))
+    sound = sound[:last]
     fade = min(rate // 5, len(sound))
     sound[len(sound) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None] ** 2
     return sound

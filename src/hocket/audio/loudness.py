@@ -18,6 +18,10 @@ CEILING_DB = -1.0
 OVERSAMPLED = 4
 _TAPS = 24
 _SOFT, _LOOK = 0.4, 4096
+_HOP, _HOPS = 0.1, 4
+"""Seconds between blocks of loudness, and how many such make a block."""
+_AT_ONCE = 1 << 20
+_PIECES = 64
 _PIECE, _OVERLAP = 32_768, 8_192
 """Samples that are filtered at once, and of the piece before; by then both filters have died away."""
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
@@ -29,12 +33,12 @@ _NEAR = 6
 
 def loudness(sound: Samples, rate: int) -> float:
     """Return the integrated loudness of a sound (frames, 2) in LUFS; -inf for silence."""
-    weighted = _weighted(sound, rate)
-    power = np.einsum("ne,ne->n", weighted, weighted, dtype=np.float64)
-    block, hop = int(0.4 * rate), int(0.1 * rate)
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    starts = np.arange(0, max(len(power) - block, 0) + 1, hop)
-    blocks = (total[np.minimum(starts + block, len(power))] - total[starts]) / block
+    hop = int(_HOP * rate)
+    power = _power(sound, rate, hop)
+    # blocks of .4 s, each .1 s after the other
+    blocks = np.convolve(
+        power, np.full(_HOPS, 1 / _HOPS), "valid" if len(power) > _HOPS else "same"
+    )
     loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
     if not len(loud):
         return float("-inf")
@@ -44,14 +48,16 @@ def loudness(sound: Samples, rate: int) -> float:
 
 def true_peak(sound: Samples) -> float:
     """Return the highest level between and at the samples, in dB of full scale; -inf for silence."""
-    loud = _highest(sound)
-    highest = float(loud.max(initial=0.0))
+    starts = np.arange(0, len(sound), _LOOK)
+    if not len(starts):
+        return float("-inf")
+    high, low = np.maximum.reduceat(sound, starts), np.minimum.reduceat(sound, starts)
+    peaks = np.maximum(high, -low).max(axis=1)
+    highest = float(peaks.max())
     if not highest:
         return float("-inf")
     # softer samples than these cannot have a higher peak between them, with so many taps
-    near = np.flatnonzero(loud > _SOFT * highest)
-    places = np.unique(np.clip(near[:, None] // _LOOK + np.arange(-1, 2), 0, None))
-    for begin in (places * _LOOK).tolist():
+    for begin in starts[peaks > _SOFT * highest].tolist():
         piece = sound[max(begin - _TAPS, 0) : begin + _LOOK + _TAPS]
         if len(piece):
             highest = max(highest, float(np.abs(_between(piece)).max()))
@@ -59,50 +65,61 @@ def true_peak(sound: Samples) -> float:
 
 
 def normalised(sound: Samples, rate: int) -> Samples:
-    """Return the sound at -16 LUFS, its peaks turned down where they would pass -1 dB."""
+    """Return the sound at -16 LUFS, its peaks turned down where they would pass -1 dB; in place."""
     now = loudness(sound, rate)
     if not np.isfinite(now):
         return sound
-    louder = sound * np.float32(10 ** ((TARGET_LUFS - now) / 20))
-    sound = _limited(louder, rate)
-    if sound is not louder:  # turning peaks down made it a little softer
-        missed = TARGET_LUFS - loudness(sound, rate)
-        sound = _limited(sound * np.float32(10 ** (missed / 20)), rate)
-    over = max(true_peak(sound) - CEILING_DB, 0.0)
-    return sound * np.float32(10 ** (-(over + 0.01 * (over > 0)) / 20))
+    sound *= np.float32(10 ** ((TARGET_LUFS - now) / 20))
+    if _limit(sound, rate):  # turning peaks down made it a little softer
+        sound *= np.float32(10 ** ((TARGET_LUFS - loudness(sound, rate)) / 20))
+        _limit(sound, rate)
+    over = true_peak(sound) - CEILING_DB
+    if over > 0:
+        sound *= np.float32(10 ** (-(over + 0.01) / 20))
+    return sound
 
 
-def _limited(sound: Samples, rate: int) -> Samples:
-    """Turn down what passes the ceiling, smoothly and before it comes."""
+def _limit(sound: Samples, rate: int) -> bool:
+    """Turn down what passes the ceiling, smoothly and before it comes; return whether anything did."""
     ceiling = 10 ** ((CEILING_DB - 0.3) / 20)
     window = max(int(_WINDOW * rate), 1)
-    peaks = _highest(sound)
-    peaks = np.pad(peaks, (0, -len(peaks) % window)).reshape(-1, window).max(axis=1)
+    starts = np.arange(0, len(sound), window)
+    high, low = np.maximum.reduceat(sound, starts), np.minimum.reduceat(sound, starts)
+    peaks = np.maximum(high, -low).max(axis=1)
     if peaks.max(initial=0.0) <= ceiling:
-        return sound
+        return False
     gain = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9))
     wide = np.pad(gain, _NEAR, mode="edge")
     lowest = np.lib.stride_tricks.sliding_window_view(wide, 2 * _NEAR + 1).min(axis=1)
     kernel = np.hanning(2 * _NEAR + 1)
     smooth = np.convolve(np.pad(lowest, _NEAR, mode="edge"), kernel / kernel.sum(), "valid")
     middles = (np.arange(len(smooth)) + 0.5) * window
-    curve = np.interp(np.arange(len(sound)), middles, smooth)
-    return sound * curve.astype(np.float32)[:, None]
+    for begin in range(0, len(sound), _AT_ONCE):
+        here = sound[begin : begin + _AT_ONCE]
+        curve = np.interp(np.arange(begin, begin + len(here)), middles, smooth)
+        here *= curve.astype(np.float32)[:, None]
+    return True
 
 
-def _weighted(sound: Samples, rate: int) -> Samples:
-    """Return the K-weighted sound: a high shelf, then a high pass, in overlapping pieces."""
+def _power(sound: Samples, rate: int, hop: int) -> NDArray[np.float64]:
+    """Return the mean power of each hop of the K-weighted sound, both ears together.
+
+    The weighting is a high shelf, then a high pass, in overlapping pieces.
+    """
     step = _PIECE - _OVERLAP
-    pieces = -(-len(sound) // step)
-    padded = np.zeros((_OVERLAP + pieces * step, sound.shape[1]), np.float32)
-    padded[_OVERLAP : _OVERLAP + len(sound)] = sound
-    response = _response(rate)
-    weighted = np.empty((pieces * step, sound.shape[1]), np.float32)
+    response, squares = _response(rate), np.zeros(-(-len(sound) // hop) * hop, np.float32)
     for ear in range(sound.shape[1]):
-        rows = np.lib.stride_tricks.sliding_window_view(padded[:, ear], _PIECE)[::step]
-        heard = np.fft.irfft(np.fft.rfft(rows, axis=1) * response, _PIECE, axis=1)
-        weighted[:, ear] = heard[:, _OVERLAP:].reshape(-1)
-    return weighted[: len(sound)]
+        for begin in range(0, len(sound), _PIECES * step):
+            first = max(begin - _OVERLAP, 0)
+            here = sound[first : begin + _PIECES * step, ear]
+            padded = np.zeros(_OVERLAP + _PIECES * step, np.float32)
+            padded[_OVERLAP - (begin - first) :][: len(here)] = here
+            rows = np.lib.stride_tricks.sliding_window_view(padded, _PIECE)[::step]
+            heard = np.fft.irfft(np.fft.rfft(rows, axis=1) * response, _PIECE, axis=1)
+            flat = heard[:, _OVERLAP:].reshape(-1)[: len(sound) - begin]
+            squares[begin : begin + len(flat)] += flat * flat
+    found: NDArray[np.float64] = squares.reshape(-1, hop).sum(axis=1, dtype=np.float64) / hop
+    return found
 
 
 @cache
@@ -133,12 +150,6 @@ def _high_pass(rate: int) -> tuple[list[float], list[float]]:
     q, k = 0.5003270373238773, np.tan(np.pi * 38.13547087602444 / rate)
     norm = 1 + k / q + k * k
     return [norm, -2 * norm, norm], [norm, 2 * (k * k - 1), 1 - k / q + k * k]
-
-
-def _highest(sound: Samples) -> Samples:
-    """Return the highest level of both ears (frames); faster than a maximum over an axis of two."""
-    loud = np.abs(sound)
-    return np.maximum(loud[:, 0], loud[:, 1])
 
 
 def _lufs(power: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from hocket.errors import ScoreError
 from hocket.music import Piece
 from hocket.music.piece import TICKS_PER_QUARTER
 
-MOST_SECONDS = 30 * 60.0
+MOST_SECONDS = 20 * 60.0
 """Of a piece that is played: one legal note at the slowest tempo may last for months."""
 MOST_STROKES = 200_000
 

@@ -51,8 +51,7 @@ def in_room(sound: Samples, room: str, rate: int) -> Samples:
     answer = _answer(known, rate)
     heard = np.zeros((len(sound) + len(answer) - 1, 2), np.float32)
     heard[: len(sound)] = sound
-    across = sound.mean(axis=1, keepdims=True) * np.float32(0.5) + sound * np.float32(0.5)
-    heard += _convolved(across, answer)
+    _convolve(sound, answer, heard)
     return heard
 
 
@@ -79,14 +78,17 @@ def _answer(room: Room, rate: int) -> Samples:
     return tail[: last + 1].astype(np.float32)
 
 
-def _convolved(sound: Samples, answer: Samples) -> Samples:
-    """Convolve in blocks (overlap-add), which bounds the memory."""
+def _convolve(sound: Samples, answer: Samples, heard: Samples) -> None:
+    """Add what comes back of a sound, block by block (overlap-add), which bounds the memory.
+
+    Each ear hears half of its own sound and half of both.
+    """
     size = 1 << (4 * len(answer) - 1).bit_length()
     step = size - len(answer) + 1
     spectrum = np.fft.rfft(answer, size, axis=0)
-    out = np.zeros((len(sound) + len(answer) - 1, 2), np.float32)
     for begin in range(0, len(sound), step):
-        block = np.fft.rfft(sound[begin : begin + step], size, axis=0) * spectrum
-        there = out[begin : begin + size]
-        there += np.fft.irfft(block, size, axis=0)[: len(there)]
-    return out
+        here = sound[begin : begin + step]
+        across = here.mean(axis=1, keepdims=True) * np.float32(0.5) + here * np.float32(0.5)
+        back = np.fft.irfft(np.fft.rfft(across, size, axis=0) * spectrum, size, axis=0)
+        there = heard[begin : begin + size]
+        there += back[: len(there)]

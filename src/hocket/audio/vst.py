@@ -40,7 +40,10 @@ def play(strokes: Performance, rate: int, instrument: Path) -> tuple[NDArray[np.
     ]
     messages.sort(key=lambda message: (message[1], message[0]))  # what ends goes first
     seconds = float(strokes.end.max()) + TAIL_SECONDS
-    sound = plugin(messages, duration=seconds, sample_rate=rate, num_channels=2)
+    try:
+        sound = plugin(messages, duration=seconds, sample_rate=rate, num_channels=2)
+    except (ValueError, RuntimeError) as error:
+        raise _refused(instrument, error) from None
     return np.ascontiguousarray(sound.T, np.float32), f"{plugin.name} (VST3)", ""
 
 
@@ -55,9 +58,26 @@ def through(
         plugin = loaded(Path(file))
         if not plugin.is_effect:
             raise ConfigError(f"{file}: an instrument, no effect; name it with --instrument")
-        heard = plugin(heard, rate)
+        try:
+            heard = _both_ears(plugin, heard, rate)
+        except (ValueError, RuntimeError) as error:
+            raise _refused(Path(file), error) from None
         names.append(plugin.name)
     return np.ascontiguousarray(heard.T, np.float32), ", ".join(names)
+
+
+def _both_ears(plugin: Any, heard: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Return what a plugin makes of a sound (2, frames); one for a single ear hears them in turn."""
+    try:
+        both: NDArray[np.float32] = plugin(heard, rate)
+    except ValueError:
+        both = np.concatenate([plugin(ear[None], rate) for ear in heard])
+    return both
+
+
+def _refused(file: Path, error: Exception) -> ConfigError:
+    said = " ".join(str(error).split())[:200]
+    return ConfigError(f"{file}: the plugin cannot be used ({said}); choose another")
 
 
 def loaded(file: Path) -> Any:

@@ -20,6 +20,7 @@ from hocket import __version__, runs
 from hocket.music.bars import numbered_bars
 from hocket.page.contents import (
     MOST_BYTES,
+    Heard,
     TakeView,
     bars_of,
     load_report,
@@ -66,7 +67,7 @@ def page(folder: Path, *, say: Say | None = None) -> str:
     told = {
         "themes": [theme.title for theme in themes.values()],
         "takes": [
-            _data(take, place, rows, sound)
+            _data(take, place, rows, sound.mp3 if sound else b"")
             for place, (take, rows, sound) in enumerate(zip(takes, notes, heard_takes, strict=True))
         ],
     }
@@ -82,7 +83,7 @@ def page(folder: Path, *, say: Say | None = None) -> str:
         )
         for take, score, sound in zip(takes, scores, heard_takes, strict=True)
     ]
-    return _html(themes, body, _json(told), _credits(takes))
+    return _html(themes, body, _json(told), _credits(heard_takes))
 
 
 def _nobody(text: str) -> None:
@@ -258,10 +259,9 @@ def _heads(themes: int) -> str:
     )
 
 
-def _credits(takes: Sequence[TakeView]) -> str:
-    told = dict.fromkeys(
-        take.sound.credit or f"Played by {take.sound.engine}" for take in takes if take.sound
-    )
+def _credits(heard: Sequence[Heard | None]) -> str:
+    """Return who or what plays, and whom that asks to name."""
+    told = dict.fromkeys(each.credit or f"Played by {each.engine}" for each in heard if each)
     return "".join(f"{_text(credit)}. " for credit in told)
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from hocket import runs
+from hocket import reports, runs
 from hocket.analysis.provenance import origins
-from hocket.audio import Sound, audio_bytes, render
+from hocket.audio import audio_bytes, render
 from hocket.errors import CheckpointError, HocketError
 from hocket.music import Piece
 from hocket.music.bars import numbered_bars
@@ -34,11 +33,12 @@ MOST_BYTES = 6_000_000
 """Of a page."""
 KBPS = (96, 80, 64, 56, 48, 40, 32)
 """Bit rates of the sound, the best that leaves the page small enough."""
-MOST_SCORE_BYTES = 600_000
-"""Of a take's pages as SVG."""
+MOST_SCORE_BYTES, ALL_SCORE_BYTES = 600_000, 2_000_000
+"""Of a take's pages as SVG, and of all takes'."""
+TAIL_SECONDS = 2.5
+"""That a take rings on, about."""
 Say = Callable[[str], None]
 _T = TypeVar("_T")
-_TAKE = re.compile(r"take-\d{2,9}\.mid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +55,17 @@ class TakeView:
     """MusicXML, zipped."""
     svg: Sequence[str]
     """Pages of its score."""
-    sound: Sound | None
     codes: Sequence[int]
     """(N): for each note a theme, then several, then none; see `Origins.codes`."""
     shares: Sequence[float]
+
+
+class Heard(NamedTuple):
+    """A take as it sounds."""
+
+    mp3: bytes
+    engine: str
+    credit: str
 
 
 def views(
@@ -66,6 +73,7 @@ def views(
 ) -> list[TakeView]:
     """Return what there is to show of the takes in a run's folder."""
     named = runs.named(themes)
+    most = min(MOST_SCORE_BYTES, ALL_SCORE_BYTES // max(len(report["takes"]), 1))
 
     def view(entry: Mapping[str, Any]) -> TakeView:
         file = folder / entry["file"]
@@ -79,8 +87,7 @@ def views(
             piece,
             midi,
             _or_nothing(partial(_mxl, piece, file.stem), say) or b"",
-            _or_nothing(partial(_score, piece, heads, say), say) or [],
-            _or_nothing(partial(render, piece), say),
+            _or_nothing(partial(_score, piece, heads, most, say), say) or [],
             traced.codes.tolist(),
             traced.shares,
         )
@@ -95,12 +102,12 @@ def views(
 
 def load_report(folder: Path) -> dict[str, Any]:
     """Return a run's report; raises `CheckpointError` where it cannot be read."""
-    file = folder / runs.REPORT_FILE
+    file = folder / reports.REPORT_FILE
     try:
         report: dict[str, Any] = json.loads(read_bytes(file, runs.MOST_TEXT_BYTES))
         for entry in report["takes"]:
             entry["measures"], entry["settings"], entry["rng"], entry["number"]
-            if not _TAKE.fullmatch(entry["file"]):
+            if not reports.TAKE.fullmatch(entry["file"]) or not entry["file"].endswith(".mid"):
                 raise ValueError(entry["file"])
         report["themes"], report["chance"]
     except (ValueError, LookupError, TypeError):
@@ -110,23 +117,26 @@ def load_report(folder: Path) -> dict[str, Any]:
     return report
 
 
-def sounds(takes: Sequence[TakeView], room: int, say: Say) -> list[bytes]:
-    """Return the takes' sounds as MP3 that fit into so many bytes; the last ones may be left out."""
-    seconds = [take.sound.seconds if take.sound else 0.0 for take in takes]
+def sounds(takes: Sequence[TakeView], room: int, say: Say) -> list[Heard | None]:
+    """Return the takes as MP3, of those that fit into so many bytes; the others are not rendered."""
+    seconds = [take.piece.seconds(take.piece.end) + TAIL_SECONDS for take in takes]
     kbps = next((k for k in KBPS if sum(seconds) * k * 125 <= room), KBPS[-1])
-    heard: list[Sound | None] = []
+    fitting = []
     for take, length in zip(takes, seconds, strict=True):
         fits = length * kbps * 125 <= room
-        if take.sound is not None and not fits:
+        if not fits:
             say(f"{take.name}: no room for its sound on the page; hear it with `hocket render`")
-        heard.append(take.sound if fits else None)
+        fitting.append(take if fits else None)
         room -= int(length * kbps * 125) if fits else 0
 
-    def encoded(sound: Sound | None) -> bytes:
-        return b"" if sound is None else audio_bytes(sound, "mp3", kbps=kbps)
+    def heard(take: TakeView | None) -> Heard | None:
+        if take is None:
+            return None
+        sound = render(take.piece)
+        return Heard(audio_bytes(sound, "mp3", kbps=kbps), sound.engine, sound.credit)
 
     with ThreadPoolExecutor(cores()) as threads:
-        return list(threads.map(encoded, heard))
+        return list(threads.map(lambda take: _or_nothing(partial(heard, take), say), fitting))
 
 
 def notes_of(take: TakeView) -> list[list[Any]]:
@@ -159,11 +169,11 @@ def bars_of(take: TakeView) -> list[float]:
     return [round(take.piece.seconds(tick), 3) for tick in [*(bar.start for bar in bars), *ends]]
 
 
-def _score(piece: Piece, colours: Sequence[str | None], say: Say) -> list[str]:
+def _score(piece: Piece, colours: Sequence[str | None], most: int, say: Say) -> list[str]:
     pages = engrave_svg(piece, colours=colours, screen=True)
     kept: list[str] = []
     for page in pages:
-        if sum(map(len, kept)) + len(page) > MOST_SCORE_BYTES:
+        if sum(map(len, kept)) + len(page) > most:
             say(
                 f"{piece.title}: {len(kept)} of {len(pages)} pages of its score are on the page; "
                 "write all with `hocket engrave`"

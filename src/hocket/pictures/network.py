@@ -1,274 +1,196 @@
-"""A network's weights to a picture and a table of what it is made of.
+"""A network's shapes to a picture of it in two views.
 
-Two views of one network: as it learns, windows of T events in B sequences; and as it writes, one event
-after the other with the state handed on. Surprising decision: every number is read off the arrays
-themselves, none off the settings, so the picture cannot show what the file does not hold.
+On the left as it learns: windows of T events in B sequences, which hand their state on to the next
+window. On the right as it writes: one event after the other, the state handed on, and the event that
+was chosen heard next. Data goes up, as in most papers. Surprising decision: text is dark on tints of
+the colours; white on them would be hard to read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hocket.model.changes import LEFT, changed
-from hocket.model.theme import ThemeFile
 from hocket.model.weights import Weights
-from hocket.pictures.style import FAINT, INK, THEME_COLOURS, figure, saved, title
+from hocket.pictures.shapes import Layer, Shapes, shapes_of
+from hocket.pictures.style import (
+    BEST_COLOUR,
+    FAINT,
+    INK,
+    SMALL,
+    THEME_COLOURS,
+    USUAL,
+    WIDTH,
+    clean,
+    drawn,
+    figure,
+    saved,
+    title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INPUTS = {
-    "event": "the last event",
-    "sounding": "pitches that sound",
-    "place": "place in beat and bar, part, loudness, pedal, how well memory matches",
-    "recalled": "events that memory recalls",
-    "theme": "the mix of the themes",
-}
+_INPUT, _LSTM, _OUTPUT, _PLAIN = THEME_COLOURS[4], THEME_COLOURS[0], THEME_COLOURS[2], "#b0b0ac"
+# Places and sizes in a view that is 10 wide: of lines of text high, as many as there are rows of boxes.
+_LEFT, _RIGHT = 2.15, 7.85
+_LINE, _GAP = 0.34, 0.42
 
 
-class Layer(NamedTuple):
-    """A layer: what it is, the shapes of its arrays, how many numbers, and what a theme adds."""
-
-    name: str
-    what: str
-    shapes: tuple[tuple[int, ...], ...]
-    out: int
-    """Numbers that come out of it for each event."""
-    parameters: int
-    rank: int
-    """Of the changes that a theme makes to it; 0 for none."""
-    added: int
-    """Numbers in these."""
-
-
-class Shapes(NamedTuple):
-    """What a network is made of, in the order of its data."""
-
-    inputs: tuple[Layer, ...]
-    lstms: tuple[Layer, ...]
-    output: Layer
-    dropout: float
-    theme: str
-    """The title of the theme whose changes are counted; empty for none."""
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """All of them."""
-        return (*self.inputs, *self.lstms, self.output)
-
-    @property
-    def parameters(self) -> int:
-        """Numbers in all arrays."""
-        return sum(layer.parameters for layer in self.layers)
-
-    @property
-    def added(self) -> int:
-        """Numbers in the changes of the theme."""
-        return sum(layer.added for layer in self.layers)
-
-
-def shapes_of(weights: Weights, theme: ThemeFile | None = None) -> Shapes:
-    """Return what weights are made of, and what a theme file adds to them."""
-    arrays = weights.arrays
-    changes: Mapping[str, NDArray[Any]] = {} if theme is None else theme.changes
-    inputs = []
-    for prefix, what in _INPUTS.items():
-        own = {name: array for name, array in arrays.items() if name.split(".")[0] == prefix}
-        if own:
-            columns = prefix in ("sounding", "theme")
-            out = sum(array.shape[0] if columns else array.shape[1] for array in own.values())
-            inputs.append(_layer(prefix, what, own, out, changes))
-    lstms = []
-    for number in range(sum(name.endswith("weight_hh_l0") for name in arrays)):
-        own = {n: a for n, a in arrays.items() if n.startswith(f"lstms.{number}.")}
-        width = own[f"lstms.{number}.weight_hh_l0"].shape[1]
-        lstms.append(_layer(f"LSTM {number + 1}", f"{width} units", own, width, changes))
-    own = {name: array for name, array in arrays.items() if name.startswith("output.")}
-    events = own["output.weight"].shape[0]
-    output = _layer("output", f"a chance for each of {events} events", own, events, changes)
-    return Shapes(
-        tuple(inputs), tuple(lstms), output, weights.model.dropout, theme.title if theme else ""
-    )
-
-
-def _layer(
-    name: str,
-    what: str,
-    arrays: Mapping[str, NDArray[np.float32]],
-    out: int,
-    changes: Mapping[str, NDArray[Any]],
-) -> Layer:
-    ranks, added = [0], 0
-    for own in arrays:
-        key = own.replace(".", "-")
-        mine = [array for change, array in changes.items() if change.partition("_")[2] == key]
-        added += sum(array.size for array in mine) if changed(own) else 0
-        if LEFT + key in changes:
-            ranks.append(changes[LEFT + key].shape[1])
-    shapes = tuple(array.shape for array in arrays.values() if array.ndim > 1)
-    return Layer(
-        name, what, shapes, out, sum(array.size for array in arrays.values()), max(ranks), added
-    )
-
-
-def network_text(shapes: Shapes) -> str:
-    """Return the layers as a table, a line each."""
-    rows = [("layer", "arrays", "out", "parameters", "theme adds", "what")]
-    for layer in shapes.layers:
-        arrays = _several(layer.shapes)
-        added = f"{layer.added:,} (rank {layer.rank})" if layer.rank else ""
-        rows.append(
-            (layer.name, arrays, f"{layer.out}", f"{layer.parameters:,}", added, layer.what)
-        )
-    total = f"{shapes.added:,}" if shapes.theme else ""
-    rows.append(("all", "", "", f"{shapes.parameters:,}", total, shapes.theme))
-    if not shapes.theme:
-        rows = [(*row[:4], row[5]) for row in rows]  # type: ignore[misc]
-    wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if column in (2, 3) else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, wide, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def _several(shapes: tuple[tuple[int, ...], ...]) -> str:
-    """Return shapes in words; of many small tables how many there are."""
-    if len(shapes) > 2:
-        return f"{len(shapes)} tables x {shapes[0][1]}"
-    return ", ".join(" x ".join(map(str, shape)) for shape in shapes)
-
-
-def network(shapes: Shapes, *, kind: str = "png") -> bytes:
-    """Return the network drawn: on the left as it learns, on the right as it writes."""
-    rows = len(shapes.lstms) + 3
-    made = figure(11.5, 1.5 + 1.35 * rows)
+@drawn
+def network(shown: Shapes | Weights, *, kind: str = "png") -> bytes:
+    """Return a network drawn with the shapes of its arrays: as it learns, and as it writes."""
+    shapes = shapes_of(shown) if isinstance(shown, Weights) else shown
+    made = figure(WIDTH, 1.0)
     left, right = made.subplots(1, 2)
-    for axes, heading, learning in (
-        (left, "learning: B sequences of T events", True),
-        (right, "writing: one event after the other", False),
+    heights = [_view(left, shapes, learning=True), _view(right, shapes, learning=False)]
+    for axes, heading in (
+        (left, "learning: B sequences, T events"),
+        (right, "writing: event by event"),
     ):
-        _view(axes, shapes, learning)
-        axes.set_title(heading, fontsize=11, color=INK, pad=4)
-    added = f"; {shapes.theme} changes {shapes.added:,} more" if shapes.theme else ""
+        axes.set_ylim(-0.75, max(heights))
+        axes.set_title(heading, fontsize=USUAL, color=INK, pad=2)
+    made.set_figheight(0.85 + 0.52 * (max(heights) + 0.75))
+    added = f"; {clean(shapes.theme, 28)} adds {shapes.added:,}" if shapes.theme else ""
     title(made, f"The network: {shapes.parameters:,} parameters{added}")
     return saved(made, kind)
 
 
-def _view(axes: Axes, shapes: Shapes, learning: bool) -> None:
-    """Draw one view from the inputs, below, to the chances of the next event, above."""
+def _view(axes: Axes, shapes: Shapes, *, learning: bool) -> float:
+    """Draw one view, the inputs below and the chances of the next event above; return its height."""
     lead = "B, T, " if learning else ""
-    joined = sum(layer.out for layer in shapes.inputs)
-    axes.set_xlim(0, 10)
+    axes.set_xlim(-0.2, 10.2)
     axes.set_axis_off()
-    width = 9.4 / len(shapes.inputs)
-    for place, layer in enumerate(shapes.inputs):
-        low = _source(layer)
-        text = f"{layer.name}\n{low} → {layer.out}"
-        _box(axes, 0.3 + place * width, 0, width - 0.15, 0.8, text, THEME_COLOURS[4])
-        _arrow(axes, 0.3 + place * width + width / 2, 0.8, 1.25)
-    y = 1.25
-    _box(axes, 0.3, y, 9.25, 0.5, f"side by side ({lead}{joined})", "#e8e8e4")
-    y += 0.5
+    y = _inputs(axes, shapes)
+    joined = sum(layer.out for layer in shapes.inputs)
+    y = _box(axes, (0.1, 9.9), y, [f"side by side  ({lead}{joined})"], _PLAIN)
     for layer in shapes.lstms:
-        _arrow(axes, 5, y, y + 0.5)
-        y += 0.5
-        rank = f", theme: rank {layer.rank}" if layer.rank else ""
-        (rows, into), (_, width_) = layer.shapes[1], layer.shapes[0]
-        weights = f"{rows} × {into} and {rows} × {width_}{rank}"
-        text = f"{layer.name}  ({lead}{layer.out})\n{weights}"
-        _box(axes, 2.2, y, 5.6, 0.85, text, THEME_COLOURS[0], white=True)
+        y = _up(axes, y)
+        entering, own = (f"{rows} × {columns}" for rows, columns in layer.shapes)
+        lines = [f"{layer.name}  ({lead}{layer.out})", f"in {entering}, own {own}"]
+        top = _box(axes, (_LEFT, _RIGHT), y, lines, _LSTM, _adds(layer))
+        _state(axes, (y + top) / 2, layer.out, learning=learning)
+        y = top
         if learning and shapes.dropout:
-            note = f"dropout {shapes.dropout:g}\nbehind it"
-            axes.text(8.1, y + 0.42, note, fontsize=8.5, va="center", color=FAINT)
-        if not learning:
-            _loop(axes, y, f"state: h, c\n2 × {layer.out}")
-        y += 0.85
-    _arrow(axes, 5, y, y + 0.5)
-    y += 0.5
-    rank = f", theme: rank {shapes.output.rank}" if shapes.output.rank else ""
-    events, into = shapes.output.shapes[0]
-    text = f"output  {events} × {into}{rank}\nsoftmax ({lead}{events})"
-    _box(axes, 2.2, y, 5.6, 0.85, text, THEME_COLOURS[2], white=True)
-    _arrow(axes, 5, y + 0.85, y + 1.35)
-    after = (
-        "cross-entropy with the event that came"
-        if learning
-        else "rules and chance choose the event"
-    )
-    axes.text(5, y + 1.45, after, ha="center", va="bottom", fontsize=9.5, color=INK)
-    axes.set_ylim(-0.2, y + 1.9)
+            y = _up(axes, y, 0.5)
+            y = _box(axes, (3.4, 6.6), y, [f"dropout {shapes.dropout:g}"], _PLAIN, plain=True)
+    y = _up(axes, y)
+    rows, columns = shapes.output.shapes[0]
+    lines = [f"output, softmax  ({lead}{shapes.output.out})", f"{rows} × {columns} and a bias"]
+    y = _up(axes, _box(axes, (_LEFT, _RIGHT), y, lines, _OUTPUT, _adds(shapes.output)))
+    end = "loss: cross-entropy with what came" if learning else "rules and chance choose the event"
+    axes.text(5, y + 0.05, end, ha="center", va="bottom", fontsize=SMALL, color=INK)
+    if not learning:
+        _heard_next(axes, y + 0.25, 0.1 + 9.8 / len(shapes.inputs) / 2)
+    return y + 0.5
 
 
-def _source(layer: Layer) -> str:
-    """Return what enters an input: how many values, or tables of them."""
-    if layer.name in ("sounding", "theme"):
-        return str(layer.shapes[0][1])
-    if len(layer.shapes) > 1:
-        return f"{len(layer.shapes)} tables"
-    return f"1 of {layer.shapes[0][0]}"
+def _inputs(axes: Axes, shapes: Shapes) -> float:
+    width = 9.8 / len(shapes.inputs)
+    top = 0.0
+    for place, layer in enumerate(shapes.inputs):
+        left = 0.1 + place * width
+        lines = [layer.name, layer.source, f"→ {layer.out}"]
+        top = _box(axes, (left + 0.06, left + width - 0.06), 0, lines, _INPUT)
+        end = _up(axes, top, at=left + width / 2)
+    return end
+
+
+def _adds(layer: Layer) -> str:
+    return f"theme: rank {layer.rank}, {layer.added:,} numbers" if layer.rank else ""
 
 
 def _box(
     axes: Axes,
-    x: float,
-    y: float,
-    width: float,
-    height: float,
-    text: str,
+    across: tuple[float, float],
+    low: float,
+    lines: list[str],
     colour: str,
+    theme: str = "",
     *,
-    white: bool = False,
-) -> None:
+    plain: bool = False,
+) -> float:
+    """Draw a box with lines of text, the first one bold, and what a theme adds; return its top."""
+    from matplotlib.colors import to_rgb
     from matplotlib.patches import FancyBboxPatch
 
-    axes.add_patch(
-        FancyBboxPatch(
-            (x, y),
-            width,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor=colour,
-            edgecolor="none",
-            alpha=0.9,
+    high = low + 0.3 + _LINE * (len(lines) + bool(theme))
+    tint = tuple(0.78 + 0.22 * part for part in to_rgb(colour))
+    box = FancyBboxPatch(
+        (across[0], low),
+        across[1] - across[0],
+        high - low,
+        boxstyle="round,pad=0,rounding_size=0.1",
+        facecolor=tint,
+        edgecolor=colour,
+        linewidth=1.0,
+        zorder=2,
+    )
+    axes.add_patch(box)
+    how: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3}
+    for number, line in enumerate([*lines, *([theme] if theme else [])]):
+        bold = number == 0 and not plain
+        axes.text(
+            (across[0] + across[1]) / 2,
+            high - 0.15 - _LINE * (number + 0.5),
+            line,
+            color="#a63c00" if theme and number == len(lines) else INK,
+            fontsize=SMALL,
+            fontweight="bold" if bold else "normal",
+            **how,
         )
-    )
-    axes.text(
-        x + width / 2,
-        y + height / 2,
-        text,
-        ha="center",
-        va="center",
-        fontsize=9,
-        color="white" if white else INK,
-        linespacing=1.5,
-    )
+    return high
 
 
-def _arrow(axes: Axes, x: float, low: float, high: float) -> None:
-    axes.annotate(
-        "", (x, high), (x, low), arrowprops={"arrowstyle": "-|>", "color": FAINT, "linewidth": 1.0}
-    )
+def _up(axes: Axes, low: float, share: float = 1.0, at: float = 5.0) -> float:
+    """Draw an arrow upwards; return where it ends."""
+    _arrow(axes, (at, low), (at, low + _GAP * share), FAINT)
+    return low + _GAP * share
 
 
-def _loop(axes: Axes, y: float, text: str) -> None:
-    """Draw the state that goes from one event to the next."""
+def _arrow(
+    axes: Axes,
+    begin: tuple[float, float],
+    end: tuple[float, float],
+    colour: str,
+    dashed: bool = False,
+) -> None:
     axes.annotate(
         "",
-        (7.8, y + 0.2),
-        (7.8, y + 0.7),
+        end,
+        begin,
         arrowprops={
             "arrowstyle": "-|>",
-            "color": THEME_COLOURS[5],
-            "linewidth": 1.3,
-            "connectionstyle": "arc3,rad=-1.6",
+            "color": colour,
+            "linewidth": 1.1,
+            "linestyle": "--" if dashed else "-",
+            "shrinkA": 0,
+            "shrinkB": 1,
+            "mutation_scale": 9,
         },
     )
-    axes.text(8.75, y + 0.44, text, fontsize=8.5, va="center", color=THEME_COLOURS[5])
+
+
+def _state(axes: Axes, y: float, width: int, *, learning: bool) -> None:
+    """Draw the state that comes in and goes out."""
+    size = f"B, {width}" if learning else f"{width}"
+    how: dict[str, Any] = {
+        "ha": "center",
+        "fontsize": SMALL,
+        "color": "#a63c00",
+        "linespacing": 1.25,
+    }
+    for begin, end in ((0.1, _LEFT), (_RIGHT, 9.9)):
+        _arrow(axes, (begin, y), (end, y), BEST_COLOUR, dashed=learning)
+        axes.text((begin + end) / 2, y + 0.08, f"h, c\n{size}", va="bottom", **how)
+    step = "window" if learning else "event"
+    axes.text((0.1 + _LEFT) / 2, y - 0.1, f"last {step}", va="top", **how)
+    axes.text((_RIGHT + 9.9) / 2, y - 0.1, f"next {step}", va="top", **how)
+
+
+def _heard_next(axes: Axes, top: float, event: float) -> None:
+    """Draw the way of the event that was chosen back to where events come in."""
+    axes.plot(
+        [7.65, 10.15, 10.15, event, event], [top, top, -0.4, -0.4, -0.3], color=FAINT, linewidth=1.1
+    )
+    _arrow(axes, (event, -0.4), (event, 0), FAINT)
+    axes.text(5.6, -0.45, "heard next", ha="center", va="top", fontsize=SMALL, color=INK)

@@ -16,7 +16,11 @@ from hocket.pictures.style import (
     BOTH_COLOUR,
     INK,
     NEW_COLOUR,
+    SMALL,
+    USUAL,
+    WIDTH,
     clean,
+    drawn,
     figure,
     frame,
     legend,
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BARS_PER_ROW = 16
+MOST_LINES = 160
+"""Bar lines that are drawn in a row: where there are more, every second, fourth, … alone."""
 MOST_ROWS = 8
 LEAST_WIDTH, LEAST_HEIGHT = 0.018, 0.042  # of a drawn note, in inches
 _MIX_HEIGHT = 0.35
@@ -38,6 +44,7 @@ _MIX_HEIGHT = 0.35
 Weights = Sequence[Sequence[float]]
 
 
+@drawn
 def roll(
     piece: Piece,
     origins: Origins | None = None,
@@ -85,8 +92,8 @@ def _roll(
     bars = piece.bars() or (range(piece.meters[0].bar_ticks),)
     per_row = max(BARS_PER_ROW, -(-len(bars) // MOST_ROWS))
     rows = [bars[first : first + per_row] for first in range(0, len(bars), per_row)]
-    width = 12.0 if per_row == BARS_PER_ROW else 16.0
-    row_height = 2.8 if len(rows) <= 2 else 2.0
+    width = WIDTH if per_row == BARS_PER_ROW else 16.0
+    row_height = 2.6 if len(rows) <= 2 else 2.0
     above = _MIX_HEIGHT if mix is not None and len(mix) else 0.0
     made = figure(width, 1.0 + (row_height + above) * len(rows))
     pitches = _pitch_range(piece.notes)
@@ -110,7 +117,7 @@ def _roll(
         if above and mix is not None:
             asked = mix[index * per_row : index * per_row + len(row)]
             _mix(stack[2 * index], row, asked, colours, right, named=index == 0)
-    stack[-1].set_xlabel("bar", color=INK)
+    stack[-1].set_xlabel("bar", color=INK, fontsize=USUAL)
     title(made, heading)
     if entries:
         legend(made, entries)
@@ -152,7 +159,7 @@ def _mix(
             ha="right",
             va="center",
             color=INK,
-            fontsize=9,
+            fontsize=SMALL,
         )
 
 
@@ -191,13 +198,11 @@ def _grid(axes: Axes, bars: Sequence[range], first: int, pitches: range) -> None
     every = max(1, round(len(bars) / 16))
     starts = [bar.start for bar in bars]
     axes.set_xticks(
-        starts,
-        [str(first + i + 1) if i % every == 0 else "" for i in range(len(bars))],
-        ha="left",
+        starts[::every], [str(first + i + 1) for i in range(0, len(bars), every)], ha="left"
     )
     axes.tick_params(axis="x", length=0, pad=3)
-    for start in [*starts[1:], bars[-1].stop]:
-        axes.axvline(start, color="#c4c4c4", linewidth=0.7, zorder=1)
+    lines = [*starts[1 :: max(1, len(starts) // MOST_LINES)], bars[-1].stop]
+    axes.vlines(lines, pitches.start - 0.5, pitches.stop - 0.5, "#c4c4c4", linewidth=0.7, zorder=1)
     for pitch in pitches:
         if pitch % 12 in (1, 3, 6, 8, 10):
             axes.axhspan(pitch - 0.5, pitch + 0.5, color="#f4f4f4", linewidth=0, zorder=0)

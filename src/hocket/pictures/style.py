@@ -1,15 +1,18 @@
 """The one look of all pictures: colours, frames, titles and legends, and how they become bytes.
 
-Surprising decision: matplotlib is used without pyplot, on a bare Figure with the Agg backend, so
-that nothing global changes and any thread may draw; and no time or version is written into the
-file, so that the same piece gives the same bytes.
+The same piece gives the same bytes: no pyplot, a bare Figure, and no time or version in the file.
+Surprising decision: one picture is drawn at a time (`drawn`). What matplotlib draws with are settings
+that all threads share, a notebook's own among them; so they are matplotlib's defaults for as long as a
+picture of ours takes, and then again what they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from io import BytesIO
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, ParamSpec
 
 from hocket.errors import ConfigError
 
@@ -26,8 +29,33 @@ BEST_COLOUR = "#D55E00"
 NEW_COLOUR = "#B8B8B8"
 INK, FAINT = "#222222", "#8a8a8a"
 MOST_TEXT = 100
+_PER_INCH = 7.8
+"""Characters of a title that have room in an inch."""
 DPI = 130
 KINDS = ("png", "svg")
+WIDTH = 9.6
+"""Inches of a wide picture: shrunk to 700 pixels, its smallest text is still some nine pixels high."""
+SMALL, USUAL = 9.5, 10.5
+"""Sizes of text, in points."""
+
+_P = ParamSpec("_P")
+_ONE_AT_A_TIME = RLock()
+
+
+def drawn(draw: Callable[_P, bytes]) -> Callable[_P, bytes]:
+    """Let a function draw by matplotlib's own settings, whatever the user's are, in any thread."""
+
+    @wraps(draw)
+    def alone(*args: _P.args, **kwargs: _P.kwargs) -> bytes:
+        import matplotlib
+
+        with _ONE_AT_A_TIME, matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            # ids in an SVG come of a salt that is drawn by chance, unless it is given
+            matplotlib.rcParams["svg.hashsalt"] = "hocket"
+            return draw(*args, **kwargs)
+
+    return alone
 
 
 def theme_colours(themes: int) -> list[str]:
@@ -58,12 +86,12 @@ def frame(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9)
+    axes.tick_params(colors=INK, labelsize=SMALL)
 
 
 def title(figure: Figure, text: str) -> None:
     """Put a title on a figure, cut where it is too long."""
-    shown = clean(text, MOST_TEXT)
+    shown = clean(text, int(figure.get_figwidth() * _PER_INCH))
     if shown:
         figure.suptitle(
             shown, x=0.012, ha="left", fontsize=13, fontweight="bold", color=INK, parse_math=False
@@ -80,7 +108,7 @@ def legend(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
         loc="outside lower left",
         ncols=min(len(entries), 5),
         frameon=False,
-        fontsize=10,
+        fontsize=USUAL,
         handlelength=1.2,
     )
     # Set afterwards: a name may begin with an underscore, which matplotlib would hide, or hold a $.
@@ -102,11 +130,7 @@ def saved(figure: Figure, kind: str) -> bytes:
     """Return a figure as `png` or `svg`; raises `ConfigError` for another kind."""
     if kind not in KINDS:
         raise ConfigError(f"{kind!r}: pictures are {' or '.join(KINDS)}")
-    from matplotlib import rc_context
-
     target = BytesIO()
-    # ids in an SVG come of a salt that is drawn by chance, unless it is given
-    with rc_context({"svg.hashsalt": "hocket", "svg.fonttype": "path"}):
-        none = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-        figure.savefig(target, format=kind, metadata=none)
+    none = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    figure.savefig(target, format=kind, metadata=none)
     return target.getvalue()
