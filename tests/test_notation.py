@@ -212,6 +212,19 @@ def test_eighths_are_beamed_by_half_bars_and_sixteenths_by_beats() -> None:
     assert notes[1].findtext("beam[@number='2']") == "backward hook"
 
 
+@pytest.mark.parametrize(
+    ("meter", "groups"),
+    [((2, 2), (4, 4)), ((3, 4), (6,)), ((6, 8), (3, 3)), ((5, 8), (3, 2)), ((7, 8), (2, 2, 3))],
+)
+def test_beams_show_how_a_bar_is_counted(meter: tuple[int, int], groups: tuple[int, ...]) -> None:
+    piece = melody(*((12 * i, 12, 72) for i in range(sum(groups))), meter=meter)
+    notes = measures(piece)[0].findall("note")
+    found = [note.findtext("beam[@number='1']") for note in notes]
+    assert found == [
+        kind for size in groups for kind in ("begin", *["continue"] * (size - 2), "end")
+    ]
+
+
 def test_a_pickup_is_no_bar_of_its_own(themes: list[Piece]) -> None:
     found = measures(themes[1])
     assert found[0].get("implicit") == "yes"
@@ -346,6 +359,10 @@ def test_accidentals_hold_for_the_bar() -> None:
         if note.find("rest") is None
     ]
     assert found == ["sharp", None, "natural", "sharp", "sharp", None]
+    tune = [(0, 96, 66), (96, 24, 67), (120, 24, 65), (144, 48, 65), (192, 96, 65)]
+    again = melody(*tune, keys=[Key(0, 0)])
+    found = [note.findtext("accidental") for note in fromstring(musicxml(again)).iter("note")]
+    assert [sign for sign in found if sign] == ["sharp", "natural"]  # to be sure, once
     tied = [(0, 120, 66), (120, 24, 66)]
     again = measures(melody(*tied, keys=[Key(0, 0)]))[1].findall("note")
     assert [note.findtext("accidental") for note in again[:2]] == [None, "sharp"]

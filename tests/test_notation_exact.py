@@ -124,8 +124,8 @@ def test_notes_of_one_pitch_may_overlap(notes: list[Note]) -> None:
 
 
 def test_a_note_within_a_longer_one_of_its_pitch_ends_first() -> None:
-    for program in (0, 40):
-        notes = [Note(0, 210, 60), Note(90, 12, 60), Note(96, 24, 64)]
+    for program, pitch in ((0, 60), (40, 60), (0, 21)):
+        notes = [Note(0, 210, pitch), Note(90, 12, pitch), Note(96, 24, 64)]
         piece = Piece.of(notes, parts=[Part("x", program)], meters=[Meter(0, 3, 4)])
         assert sounds(read_musicxml(musicxml(piece), "x")[0]) == sounds(piece)
 
@@ -196,6 +196,25 @@ def test_more_voices_than_anybody_writes() -> None:
 
 
 # Who is who
+
+
+def test_a_score_names_its_players() -> None:
+    two = [Note(0, 96, 72, 80, 0), Note(0, 96, 40, 80, 1)]
+    hands = Piece.of(two, parts=[Part("Right hand"), Part("Left hand")])
+    names = fromstring(musicxml(hands)).findall("part-list/score-part/part-name")
+    assert [name.text for name in names] == ["Piano"]
+    song = Piece.of([*two, Note(0, 96, 70, 80, 2)], parts=[Part(""), Part(""), Part("Flute", 73)])
+    names = fromstring(musicxml(song)).findall("part-list/score-part/part-name")
+    assert [name.text for name in names] == ["Piano", "Flute"]
+    alone = Piece.of([Note(0, 96, 70)], parts=[Part("", 73)])
+    name = fromstring(musicxml(alone)).find("part-list/score-part/part-name")
+    assert name is not None
+    assert not name.text
+
+
+def test_how_loud_notes_are_is_kept() -> None:
+    piece = Piece.of([Note(24 * i, 24, 60, i + 1) for i in range(127)])
+    assert read_musicxml(musicxml(piece), "x")[0].notes == piece.notes
 
 
 def test_pedalling_stands_below_the_piano() -> None:

@@ -1,17 +1,21 @@
 """Values of a voice to the beams over them, one group for each beat.
 
-Surprising decision: plain eighths go together by half bars in 2/4 and 4/4 and by whole bars in 3/4,
-as engravers have them; anything shorter or in tuplets by the beat.
+Surprising decision: plain eighths go together by half bars in 2/4, 4/4, 2/2 and by whole bars in 3/4,
+as engravers have them; anything shorter or in tuplets by the beat. 5/8 is 3 + 2, and 7/8 is 2 + 2 + 3.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from hocket.notation.layout import Bar
 from hocket.notation.values import Value, pulse
 
 _BEAMS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
+
+_UNEVEN = {5: (0, 36), 7: (0, 24, 48)}
+"""Ticks at which the beats of such a bar of eighths begin."""
 
 
 def beams(shapes: Sequence[tuple[Value, bool]], bar: Bar) -> list[str]:
@@ -41,8 +45,7 @@ def beams(shapes: Sequence[tuple[Value, bool]], bar: Bar) -> list[str]:
 
 def _groups(shapes: Sequence[tuple[Value, bool]], bar: Bar) -> list[list[int]]:
     """Return the places of values that are beamed together."""
-    beats = pulse(bar.meter.numerator, bar.meter.denominator)
-    span = _span(shapes, bar, beats.beat)
+    starts = _starts(shapes, bar)
     groups: list[list[int]] = []
     current: object = None
     for place, (value, sounds) in enumerate(shapes):
@@ -50,7 +53,7 @@ def _groups(shapes: Sequence[tuple[Value, bool]], bar: Bar) -> list[list[int]]:
             current = None
             continue
         # a beam that left a tuplet, or entered one, would be read as part of it
-        window = ((value.start + bar.ahead) // span, value.tuplet)
+        window = (bisect_right(starts, value.start + bar.ahead), value.tuplet)
         if current != window:
             groups.append([])
         groups[-1].append(place)
@@ -58,13 +61,21 @@ def _groups(shapes: Sequence[tuple[Value, bool]], bar: Bar) -> list[list[int]]:
     return groups
 
 
-def _span(shapes: Sequence[tuple[Value, bool]], bar: Bar, beat: int) -> int:
-    """Return the ticks that a beam may go over."""
+def _starts(shapes: Sequence[tuple[Value, bool]], bar: Bar) -> Sequence[int]:
+    """Return the ticks of a bar at which a new beam begins."""
+    meter = bar.meter
+    span = pulse(meter.numerator, meter.denominator).beat
     plain = all(
         value.type == "eighth" and value.tuplet is None and not value.dots
         for value, sounds in shapes
         if sounds and value.type in _BEAMS
     )
-    if not plain or bar.meter.denominator != 4:
-        return beat
-    return {2: 48, 3: 72, 4: 48}.get(bar.meter.numerator, beat)
+    if meter.denominator == 8 and span == 12:  # no whole number of dotted beats
+        if meter.numerator in _UNEVEN:
+            return _UNEVEN[meter.numerator]
+        span = 24
+    elif plain and meter.denominator == 4:
+        span = {2: 48, 3: 72, 4: 48}.get(meter.numerator, span)
+    elif plain and meter.denominator == 2:
+        span = 48
+    return range(0, meter.bar_ticks, span)

@@ -31,7 +31,7 @@ _CHANGE = 14.0
 
 @dataclass(frozen=True)
 class Instrument:
-    """One player: a name, a program, and a staff or two."""
+    """One player: a name, which may be empty, a program, and a staff or two."""
 
     name: str
     program: int
@@ -88,9 +88,10 @@ def _players(piece: Piece, run: Sequence[int], rows: Sequence[list[int]]) -> lis
         high = max(upper, lower, key=lambda part: median(piece.notes[r].pitch for r in rows[part]))
         both = sorted(rows[upper] + rows[lower])
         notes = [piece.notes[row] for row in both]
-        part = piece.parts[upper]
         right = hands(notes, [note.part == high for note in notes])
-        found.append(_with_hands(part.name, part.program, both, right))
+        names = {piece.parts[part].name for part in (upper, lower)}
+        name = names.pop() if len(names) == 1 else ""  # not that of one hand
+        found.append(_with_hands(name, piece.parts[upper].program, both, right))
     return found
 
 

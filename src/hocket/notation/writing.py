@@ -93,7 +93,7 @@ def _part_list(players: Sequence[Instrument]) -> str:
     rows = ["<part-list>"]
     for place, player in enumerate(players, 1):
         shown = ' print-object="no"' if len(players) == 1 else ""
-        name = _text(player.name) or "Piano"
+        name = _text(player.name).strip() or ("Piano" if len(player.staves) > 1 else "")
         rows.append(
             f'<score-part id="P{place}"><part-name{shown}>{name}</part-name>'
             f'<score-instrument id="P{place}-I1"><instrument-name>{name}</instrument-name>'
@@ -131,6 +131,7 @@ class _Part:
             len(player.staves),
         )
         self._spelled: dict[int, Spelled] = {}
+        self._altered: list[dict[tuple[int, int], int]] = [{} for _ in player.staves]
         self._shapes = [self._staff(rows) for rows in player.staves]
 
     def _staff(self, rows: Sequence[int]) -> list[dict[int, list[Shape]]]:
@@ -215,10 +216,14 @@ class _Part:
         return [f"<attributes>{''.join(inner)}</attributes>"] if inner else []
 
     def _accidentals(self, at: int) -> dict[int, int]:
-        """Return which notes that begin in a bar need an accidental: note to what it says."""
+        """Return which notes that begin in a bar show an accidental: note to what it says.
+
+        A letter that was altered otherwise in the bar before says so when it first comes again. Bars
+        have to be asked in their order.
+        """
         bar, needed = self._measures[at], {}
-        for staves in self._shapes:
-            signs: dict[tuple[int, int], int] = {}
+        for staff, staves in enumerate(self._shapes):
+            before, signs = self._altered[staff], dict[tuple[int, int], int]()
             begun = sorted(
                 (shape.value.start, row)
                 for shapes in staves[at].values()
@@ -228,9 +233,13 @@ class _Part:
             )
             for _, row in begun:
                 step, alter, octave = self._spelled[row]
-                if signs.get((step, octave), altered_by(bar.key, step)) != alter:
+                place, usual = (step, octave), altered_by(bar.key, step)
+                if signs.get(place, before.get(place, usual)) != alter or (
+                    place not in signs and usual != alter
+                ):
                     needed[row] = alter
-                signs[step, octave] = alter
+                signs[place] = alter
+            self._altered[staff] = signs
         return needed
 
     def _voice(

@@ -20,6 +20,7 @@ from hocket.music.piece import TICKS_PER_QUARTER, Note
 from hocket.scores.signs import number
 
 NOTE_ID = "hocket-note-"  # verovio keeps our ids, with -rend2 behind them for a second time
+_OCTAVES = tuple("0123456789")
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 Sound = tuple[int, int, int]
@@ -56,10 +57,10 @@ def named(parts: Iterable[Element]) -> dict[str, Written]:
 
 def _pitch(note: Element) -> int:
     step = _STEPS.get(note.findtext("pitch/step") or "")
-    octave = number(note.findtext("pitch/octave"))
-    if step is None or octave is None:
+    octave = (note.findtext("pitch/octave") or "").strip()
+    if step is None or octave not in _OCTAVES:
         return -1
-    return int(12 * octave + 12 + step + (number(note.findtext("pitch/alter")) or 0))
+    return int(12 * int(octave) + 12 + step + (number(note.findtext("pitch/alter")) or 0))
 
 
 def sounding(timemap: Iterable[Mapping[str, Any]], notes: Mapping[str, Written]) -> list[Sound]:
