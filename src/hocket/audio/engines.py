@@ -57,6 +57,9 @@ def choose(
         raise ConfigError(f"engine {engine!r}: there is none; choose {', '.join(ENGINES)}")
     if soundfont is not None and instrument is not None:
         raise ConfigError("--soundfont and --instrument both play; choose one")
+    for file in (soundfont, instrument, *effects):
+        if file is not None and not Path(file).exists():
+            raise ConfigError(f"{file}: no such file; check the path")
     if engine == "auto":
         if instrument is not None:
             engine = "vst"
@@ -78,9 +81,6 @@ def choose(
         raise ConfigError("engine vst: name a plugin with --instrument")
     if effects and (lacking := vst.missing()):
         raise ConfigError(f"--effect: {lacking}")
-    for file in (soundfont, instrument, *effects):
-        if file is not None and not Path(file).exists():
-            raise ConfigError(f"{file}: no such file; check the path")
     dry = _player(engine, soundfont, instrument)
     if not effects:
         return dry
