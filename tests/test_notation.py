@@ -384,8 +384,8 @@ def test_accidentals_hold_for_the_bar() -> None:
     ]
     assert found == ["sharp", None, "natural", "sharp", "sharp", None]
     tune = [(0, 96, 66), (96, 24, 67), (120, 24, 65), (144, 48, 65), (192, 96, 65)]
-    again = melody(*tune, keys=[Key(0, 0)])
-    found = [note.findtext("accidental") for note in fromstring(musicxml(again)).iter("note")]
+    later = musicxml(melody(*tune, keys=[Key(0, 0)]))
+    found = [note.findtext("accidental") for note in fromstring(later).iter("note")]
     assert [sign for sign in found if sign] == ["sharp", "natural"]  # to be sure, once
     tied = [(0, 120, 66), (120, 24, 66)]
     again = measures(melody(*tied, keys=[Key(0, 0)]))[1].findall("note")

@@ -171,6 +171,7 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
         if run.config.generation.page:
             from hocket.page import write_page
 
+            reporter.say("making the page: sound, score and pictures of each take")
             write_page(run.folder, say=reporter.say)
     return run
 
