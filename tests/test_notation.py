@@ -30,7 +30,22 @@ from hocket.scores.musicxml import read_musicxml
 from pieces import pieces
 
 TYPE_TICKS = {"whole": 96, "half": 48, "quarter": 24, "eighth": 12, "16th": 6, "32nd": 3}
-METERS = st.sampled_from([(4, 4), (3, 4), (2, 4), (6, 8), (3, 8), (12, 8), (5, 8), (2, 2), (7, 16)])
+METERS = st.sampled_from(
+    [
+        (6, 4),
+        (9, 4),
+        (6, 2),
+        (4, 4),
+        (3, 4),
+        (2, 4),
+        (6, 8),
+        (3, 8),
+        (12, 8),
+        (5, 8),
+        (2, 2),
+        (7, 16),
+    ]
+)
 
 
 def sounds(piece: Piece) -> Counter[tuple[int, int, int]]:
@@ -171,6 +186,8 @@ def _length(value: Value) -> float:
         ((6, 8), [(0, 36), (36, 36)], ["quarter.", "quarter."]),
         ((6, 8), [(0, 24), (24, 24), (48, 24)], ["quarter", "eighth~", "eighth", "quarter"]),
         ((12, 8), [(0, 144)], ["whole."]),
+        ((6, 4), [(0, 72), (72, 72)], ["half.", "half."]),
+        ((6, 4), [(0, 48), (48, 48), (96, 48)], ["half", "quarter~", "quarter", "half"]),
         ((12, 8), [(0, 108), (108, 36)], ["half.~", "quarter.", "quarter."]),
         ((2, 4), [(0, 6), (6, 18), (24, 24)], ["16th", "16th~", "eighth", "quarter"]),
     ],
@@ -214,7 +231,14 @@ def test_eighths_are_beamed_by_half_bars_and_sixteenths_by_beats() -> None:
 
 @pytest.mark.parametrize(
     ("meter", "groups"),
-    [((2, 2), (4, 4)), ((3, 4), (6,)), ((6, 8), (3, 3)), ((5, 8), (3, 2)), ((7, 8), (2, 2, 3))],
+    [
+        ((2, 2), (4, 4)),
+        ((3, 4), (6,)),
+        ((6, 8), (3, 3)),
+        ((6, 4), (6, 6)),
+        ((5, 8), (3, 2)),
+        ((7, 8), (2, 2, 3)),
+    ],
 )
 def test_beams_show_how_a_bar_is_counted(meter: tuple[int, int], groups: tuple[int, ...]) -> None:
     piece = melody(*((12 * i, 12, 72) for i in range(sum(groups))), meter=meter)

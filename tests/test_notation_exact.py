@@ -116,7 +116,7 @@ def test_durations_and_ties_say_any_ticks(piece: Piece, program: int) -> None:
 
 
 @given(st.lists(ON_GRID, min_size=2, max_size=16))
-@settings(max_examples=15)
+@settings(max_examples=20)
 def test_notes_of_one_pitch_may_overlap(notes: list[Note]) -> None:
     """MIDI cannot say which of them ends first, and scores are read by way of MIDI."""
     piece = Piece.of(notes)
@@ -238,3 +238,21 @@ def test_colours_are_colours() -> None:
     for bad in ('red" id="x', "#12345", "#1234567", "blue", ""):
         with pytest.raises(ConfigError, match="write it as #RRGGBB"):
             musicxml(piece, colours=[bad])
+
+
+ORDER = "chord pitch rest duration tie voice type dot accidental time-modification notehead staff"
+"""Of what is in a note, by the schema of MusicXML 4.0: another order would be refused."""
+
+
+@given(pieces(ANYTHING, most=16))
+@settings(max_examples=50)
+def test_notes_say_things_in_the_order_of_the_schema(piece: Piece) -> None:
+    assume(piece.notes and len(piece.bars()) < 100)
+    piece = Piece.of(piece.notes, parts=[Part("")] * 3, meters=piece.meters)
+    known = [*ORDER.split(), "beam", "notations"]
+    score = fromstring(musicxml(piece, colours=["#0072B2"] * len(piece.notes)))
+    for note in score.iter("note"):
+        places = [known.index(child.tag) for child in note]
+        assert places == sorted(places)
+    names = [note.get("id") for note in score.iter("note") if note.get("id")]
+    assert len(names) == len(set(names))

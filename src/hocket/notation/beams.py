@@ -74,8 +74,10 @@ def _starts(shapes: Sequence[tuple[Value, bool]], bar: Bar) -> Sequence[int]:
         if meter.numerator in _UNEVEN:
             return _UNEVEN[meter.numerator]
         span = 24
-    elif plain and meter.denominator == 4:
+    elif not plain:
+        span = 24 if span == 72 else span
+    elif meter.denominator == 4:
         span = {2: 48, 3: 72, 4: 48}.get(meter.numerator, span)
-    elif plain and meter.denominator == 2:
+    elif meter.denominator == 2:
         span = 48
     return range(0, meter.bar_ticks, span)

@@ -5,7 +5,7 @@ hands stretch, jump and cross little over the whole piece (a beam search). Surpr
 middle C. A hand follows its line wherever it goes, and only a mild pull keeps the left one low; there
 is none where the piece says itself who plays what.
 
-What things cost was found by trying, on 26 piano pieces whose two staves are known: of 54 others 94 %
+What things cost was found by trying, on 26 piano pieces whose two staves are known: of 54 others 95 %
 of the notes are on the staff where they were written. A split at middle C has 85 % of them.
 """
 
@@ -139,6 +139,7 @@ def _moved(hand: _Hand, struck: list[Note]) -> tuple[_Hand, float]:
     since = (now - hand.since) / TICKS_PER_QUARTER
     jump = abs(middle - hand.middle)
     cost += 0.05 * max(jump - 3, 0) / (0.4 + since) + 0.0025 * jump
+    cost += 0.6 * (len({note.end for note in struck}) - 1) + 0.2 * bool(held)  # two voices
     cost += 0.014  # one hand for what one hand can do
     after = held + tuple((note.end, note.pitch) for note in struck)
     return _Hand(middle, now, after), cost

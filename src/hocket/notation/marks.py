@@ -58,9 +58,9 @@ def _metronome(tempo: Tempo, bar: Bar) -> str:
     quarters = 60_000_000 / tempo.microseconds
     beats = pulse(bar.meter.numerator, bar.meter.denominator)
     unit, dot, ticks = "quarter", "", TICKS_PER_QUARTER
-    if beats.compound and beats.beat == 36:
-        unit, dot, ticks = "quarter", "<beat-unit-dot/>", 36
-    elif bar.meter.denominator == 2:
+    if beats.compound and beats.beat in (36, 72):
+        unit, dot, ticks = {36: "quarter", 72: "half"}[beats.beat], "<beat-unit-dot/>", beats.beat
+    elif bar.meter.denominator == 2 and not beats.compound:
         unit, ticks = "half", 48
     per_minute = round(quarters * TICKS_PER_QUARTER / ticks)
     return (

@@ -67,10 +67,11 @@ class Pulse(NamedTuple):
 
 @cache
 def pulse(numerator: int, denominator: int) -> Pulse:
-    """Return the pulse of a metre; 3/8, 6/8 and the like are felt in dotted beats."""
+    """Return the pulse of a metre; 3/8, 6/8, 6/4 and the like are felt in dotted beats."""
     unit = 96 // denominator or 1
     bar = max(96 * numerator // denominator, 1)
-    compound = denominator >= 8 and numerator % 3 == 0 and unit >= SMALLEST
+    dotted = denominator >= 8 or (denominator == 4 and numerator > 3)
+    compound = dotted and numerator % 3 == 0 and unit >= SMALLEST
     beat = 3 * unit if compound else unit
     periods = [bar]
     if numerator in (4, 12) and bar // 2 > beat:
@@ -78,7 +79,7 @@ def pulse(numerator: int, denominator: int) -> Pulse:
     periods += [each for each in (beat, unit) if each < periods[-1]]
     while periods[-1] % 2 == 0 and periods[-1] // 2 >= SMALLEST:
         periods.append(periods[-1] // 2)
-    part = unit if compound or denominator >= 8 else 24
+    part = min(unit, 24) if compound or denominator >= 8 else 24
     return Pulse(tuple(periods), beat if denominator > 2 else 24, max(part, SMALLEST), compound)
 
 
@@ -91,7 +92,8 @@ def tuplets(cuts: Iterable[int], length: int, meter: Meter) -> list[Tuplet]:
     while begin < length:
         stop = min(begin + beats.part, length)
         wide = begin + 48
-        if beats.part == 24 and begin % 48 == 0 and wide <= length:
+        whole = begin % 48 == 0 if not beats.compound else begin % beats.beat == 0
+        if beats.part == 24 and whole and wide <= length:
             within = [cut - begin for cut in inner if begin < cut < wide]
             if within and all(cut % 16 == 0 for cut in within):
                 found.append(Tuplet(begin, wide, 3, 2, 16))

@@ -16,11 +16,12 @@ from xml.sax.saxutils import escape
 
 from hocket.errors import ConfigError, ScoreError
 from hocket.music.piece import TICKS_PER_QUARTER, Note, Piece
+from hocket.notation.accidentals import accidentals, names
 from hocket.notation.beams import beams
 from hocket.notation.layout import BASS, TREBLE, Bar, Instrument, bars, clefs, instruments
 from hocket.notation.marks import directions
 from hocket.notation.shapes import Seen, Shape, by_bar, rests, shapes_of, tuplet_marks
-from hocket.notation.spelling import Spelled, altered_by, spelled
+from hocket.notation.spelling import Spelled
 from hocket.notation.voices import MOST_VOICES, Chord, chords, voices
 
 MOST_NOTES = 50_000
@@ -131,8 +132,10 @@ class _Part:
             len(player.staves),
         )
         self._spelled: dict[int, Spelled] = {}
-        self._altered: list[dict[tuple[int, int], int]] = [{} for _ in player.staves]
         self._shapes = [self._staff(rows) for rows in player.staves]
+        self._accidentals: dict[int, int] = {}
+        for staff in self._shapes:
+            self._accidentals |= accidentals(staff, measures, self._spelled)
 
     def _staff(self, rows: Sequence[int]) -> list[dict[int, list[Shape]]]:
         """Return the shapes of a staff by bar and voice, and spell its notes."""
@@ -142,28 +145,11 @@ class _Part:
             lines[voice].append(chord)
         shapes: list[dict[int, list[Shape]]] = [{} for _ in self._measures]
         for voice, line in sorted(lines.items()):
-            self._spell(line)
+            self._spelled |= names(self._piece.notes, line, self._measures)
             for at, own in enumerate(by_bar(line, self._measures)):
                 if own:
                     shapes[at][voice] = shapes_of(own, self._measures[at])
         return shapes
-
-    def _spell(self, line: Sequence[Chord]) -> None:
-        at, said = 0, dict[int, Spelled]()
-        for chord, after in zip(line, [*line[1:], None], strict=True):
-            while at + 1 < len(self._measures) and chord.start >= self._measures[at].ticks.stop:
-                at, said = at + 1, {}
-            near = after is not None and after.start - chord.end <= TICKS_PER_QUARTER
-            for row in chord.rows:
-                pitch, following = self._piece.notes[row].pitch, None
-                if after is not None and near:
-                    if row == chord.rows[-1]:
-                        following = after.high
-                    elif row == chord.rows[0]:
-                        following = after.low
-                if pitch not in said:  # again in this bar, it is spelt as before
-                    said[pitch] = spelled(pitch, self._measures[at].key, following)
-                self._spelled[row] = said[pitch]
 
     def measures(self) -> list[str]:
         """Return the lines of all measures."""
@@ -174,7 +160,6 @@ class _Part:
         implicit = ' implicit="yes"' if bar.pickup else ""
         lines = [f'<measure number="{bar.number}"{implicit}>', *self._attributes(at)]
         lines += self._directions[at]
-        accidentals = self._accidentals(at)
         length, written = len(bar.ticks), 0
         for staff, staves in enumerate(self._shapes):
             own = staves[at]
@@ -186,7 +171,7 @@ class _Part:
                     lines.append(f"<backup><duration>{written}</duration></backup>")
                 number = 4 * staff + voice + 1 if voice < 4 else 8 + MOST_VOICES * staff + voice
                 seen = rests(own, voice, before_clef=self._clef_follows(staff, at))
-                lines += self._voice(shapes, seen, bar, staff, number, accidentals)
+                lines += self._voice(shapes, seen, bar, staff, number)
                 written = length
         if at == len(self._measures) - 1:
             lines.append('<barline location="right"><bar-style>light-heavy</bar-style></barline>')
@@ -215,33 +200,6 @@ class _Part:
                 inner.append(f"<clef{number}><sign>{sign}</sign><line>{line}</line></clef>")
         return [f"<attributes>{''.join(inner)}</attributes>"] if inner else []
 
-    def _accidentals(self, at: int) -> dict[int, int]:
-        """Return which notes that begin in a bar show an accidental: note to what it says.
-
-        A letter that was altered otherwise in the bar before says so when it first comes again. Bars
-        have to be asked in their order.
-        """
-        bar, needed = self._measures[at], {}
-        for staff, staves in enumerate(self._shapes):
-            before, signs = self._altered[staff], dict[tuple[int, int], int]()
-            begun = sorted(
-                (shape.value.start, row)
-                for shapes in staves[at].values()
-                for shape in shapes
-                if shape.chord is not None and shape.first
-                for row in shape.chord.rows
-            )
-            for _, row in begun:
-                step, alter, octave = self._spelled[row]
-                place, usual = (step, octave), altered_by(bar.key, step)
-                if signs.get(place, before.get(place, usual)) != alter or (
-                    place not in signs and usual != alter
-                ):
-                    needed[row] = alter
-                signs[place] = alter
-            self._altered[staff] = signs
-        return needed
-
     def _voice(
         self,
         shapes: Sequence[Shape],
@@ -249,7 +207,6 @@ class _Part:
         bar: Bar,
         staff: int,
         number: int,
-        accidentals: dict[int, int],
     ) -> list[str]:
         """Return the notes of a voice; `seen` says how its rests are written."""
         tail = f"<staff>{staff + 1}</staff>" if len(self._shapes) > 1 else ""
@@ -292,7 +249,7 @@ class _Part:
                         row,
                         shape,
                         above > 0,
-                        accidentals.get(row) if shape.first else None,
+                        self._accidentals.get(row) if shape.first else None,
                         (f"<voice>{number}</voice>", form, ratio, tail),
                         "" if above else beamed[place],
                         "" if above else marks,

@@ -8,8 +8,9 @@ that verovio plays in a way of its own (an ornament, a transposing part) is read
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -90,33 +91,47 @@ def sounding(timemap: Iterable[Mapping[str, Any]], notes: Mapping[str, Written])
     return [*found, *ended.values()]
 
 
-def paired(notes: Sequence[Note], heard: Iterable[Sound]) -> tuple[Note, ...]:
-    """Return the notes, ended as was heard where only that differs for a pitch; sorted."""
-    wanted = Counter(heard)
-    wrong: dict[int, list[Note]] = defaultdict(list)
-    right: list[Note] = []
+def paired(notes: Iterable[Note], heard: Iterable[Sound]) -> tuple[Note, ...]:
+    """Return the notes, ended as was heard where only that differs; sorted."""
+    own: dict[int, list[Note]] = defaultdict(list)
+    for note in sorted(notes):
+        own[note.pitch].append(note)
+    sounds: dict[int, list[Sound]] = defaultdict(list)
+    for sound in sorted(heard):
+        sounds[sound[0]].append(sound)
+    return tuple(
+        sorted(
+            note
+            for pitch, same in own.items()
+            for group in _together(same)
+            for note in _ended(group, sounds[pitch])
+        )
+    )
+
+
+def _together(notes: Sequence[Note]) -> Iterator[list[Note]]:
+    """Yield the notes of one pitch in groups in which they overlap."""
+    group: list[Note] = []
+    until = 0
     for note in notes:
-        sound = (note.pitch, note.start, note.end)
-        if wanted[sound] > 0:
-            wanted[sound] -= 1
-            right.append(note)
-        else:
-            wrong[note.pitch].append(note)
-    lacking: dict[int, list[Sound]] = defaultdict(list)
-    for sound in sorted(wanted.elements()):
-        lacking[sound[0]].append(sound)
-    for pitch, own in wrong.items():
-        right += _ended(own, lacking[pitch])
-    return tuple(sorted(right))
+        if group and note.start >= until:
+            yield group
+            group = []
+        group.append(note)
+        until = max(until, note.end)
+    yield group
 
 
-def _ended(notes: list[Note], heard: list[Sound]) -> list[Note]:
+def _ended(notes: list[Note], sounds: Sequence[Sound]) -> list[Note]:
     """Return notes of one pitch with the ends that were heard, if starts and ends are the same.
 
     Ends may be a tick apart: a duration from a start to another note's end need not be on the grid, to
     which it was moved.
     """
-    notes = sorted(notes)
+    if len(notes) == 1:
+        return notes
+    first = bisect_left(sounds, (notes[0].pitch, notes[0].start))
+    heard = sounds[first : first + len(notes)]
     ends = zip(sorted(note.end for note in notes), sorted(end for *_, end in heard), strict=False)
     if [note.start for note in notes] != [start for _, start, _ in heard] or any(
         abs(one - other) > 1 for one, other in ends
