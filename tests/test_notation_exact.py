@@ -202,6 +202,15 @@ def test_more_voices_than_anybody_writes() -> None:
         musicxml(Piece.of([Note(i, 300, 20 + i % 100) for i in range(300)]))
 
 
+def test_the_lowest_of_three_voices_has_its_stems_down() -> None:
+    notes = [Note(0, 72, 38), Note(24, 48, 57), Note(24, 48, 61), Note(48, 6, 59)]
+    score = fromstring(musicxml(Piece.of(notes, parts=[Part("", 40)])))
+    stems = {note.findtext("pitch/octave"): note.findtext("stem") for note in score.iter("note")}
+    assert stems == {"2": "down", "3": None, "4": None, None: None}
+    two = fromstring(musicxml(Piece.of(notes[:2], parts=[Part("", 40)])))
+    assert two.find(".//stem") is None
+
+
 # Who is who
 
 
@@ -247,7 +256,9 @@ def test_colours_are_colours() -> None:
             musicxml(piece, colours=[bad])
 
 
-ORDER = "chord pitch rest duration tie voice type dot accidental time-modification notehead staff"
+ORDER = (
+    "chord pitch rest duration tie voice type dot accidental time-modification stem notehead staff"
+)
 """Of what is in a note, by the schema of MusicXML 4.0: another order would be refused."""
 
 

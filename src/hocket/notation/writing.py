@@ -29,6 +29,7 @@ MOST_BARS = 5_000
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _SIGN_LINE = {TREBLE: ("G", 2), BASS: ("F", 4)}
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_STEMLESS = ("whole", "breve")
 LOWEST = 12
 """Pitch: MusicXML's octaves begin with 0."""
 _FORTE = 90
@@ -171,7 +172,7 @@ class _Part:
                     lines.append(f"<backup><duration>{written}</duration></backup>")
                 number = 4 * staff + voice + 1 if voice < 4 else 8 + MOST_VOICES * staff + voice
                 seen = rests(own, voice, before_clef=self._clef_follows(staff, at))
-                lines += self._voice(shapes, seen, bar, staff, number)
+                lines += self._voice(shapes, seen, bar, staff, number, down=voice == max(own) > 1)
                 written = length
         if at == len(self._measures) - 1:
             lines.append('<barline location="right"><bar-style>light-heavy</bar-style></barline>')
@@ -207,8 +208,13 @@ class _Part:
         bar: Bar,
         staff: int,
         number: int,
+        *,
+        down: bool,
     ) -> list[str]:
-        """Return the notes of a voice; `seen` says how its rests are written."""
+        """Return the notes of a voice; `seen` says how its rests are written.
+
+        With `down` its stems go down; else programs choose, and take each second voice for a lower one.
+        """
         tail = f"<staff>{staff + 1}</staff>" if len(self._shapes) > 1 else ""
         if not shapes:
             return [
@@ -234,6 +240,7 @@ class _Part:
                     f"<time-modification><actual-notes>{actual}</actual-notes>"
                     f"<normal-notes>{normal}</normal-notes></time-modification>"
                 )
+            stem = "<stem>down</stem>" if down and value.type not in _STEMLESS else ""
             marks = ends.get(place, "")
             if chord is None:
                 hidden = "" if seen[place] is Seen.PRINTED else ' print-object="no"'
@@ -250,7 +257,7 @@ class _Part:
                         shape,
                         above > 0,
                         self._accidentals.get(row) if shape.first else None,
-                        (f"<voice>{number}</voice>", form, ratio, tail),
+                        (f"<voice>{number}</voice>", form, ratio + stem, tail),
                         "" if above else beamed[place],
                         "" if above else marks,
                     )
