@@ -123,6 +123,13 @@ def test_notes_of_one_pitch_may_overlap(notes: list[Note]) -> None:
     assert sounds(read_musicxml(musicxml(piece), "x")[0]) == sounds(piece)
 
 
+def test_notes_of_one_pitch_that_are_tied_on_at_once_are_struck_once() -> None:
+    """Or the end of the longer one would be struck again, as verovio plays it."""
+    notes = [Note(12, 51, 58), Note(12, 51, 59), Note(18, 80, 58)]
+    piece = Piece.of(notes)
+    assert sounds(read_musicxml(musicxml(piece), "x")[0]) == sounds(piece)
+
+
 def test_a_note_within_a_longer_one_of_its_pitch_ends_first() -> None:
     for program, pitch in ((0, 60), (40, 60), (0, 21)):
         notes = [Note(0, 210, pitch), Note(90, 12, pitch), Note(96, 24, 64)]

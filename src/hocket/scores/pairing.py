@@ -9,7 +9,7 @@ that verovio plays in a way of its own (an ornament, a transposing part) is read
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
@@ -131,13 +131,33 @@ def _ended(notes: list[Note], sounds: Sequence[Sound]) -> list[Note]:
     if len(notes) == 1:
         return notes
     first = bisect_left(sounds, (notes[0].pitch, notes[0].start))
+    until = max(note.end for note in notes)
+    within = [sound for sound in sounds[first : first + len(notes)] if sound[1] < until]
+    whole = _without_pieces(notes, within)
+    in_pieces, notes = len(whole) < len(notes), whole
     heard = sounds[first : first + len(notes)]
     ends = zip(sorted(note.end for note in notes), sorted(end for *_, end in heard), strict=False)
-    if [note.start for note in notes] != [start for _, start, _ in heard] or any(
-        abs(one - other) > 1 for one, other in ends
-    ):
+    differ = any(abs(one - other) > 1 for one, other in ends) and not in_pieces
+    if differ or [note.start for note in notes] != [start for _, start, _ in heard]:
         return notes
     lengths = snap_durations(np.array([end - start for _, start, end in heard]), TICKS_PER_QUARTER)
     return [
         note._replace(duration=length) for note, length in zip(notes, lengths.tolist(), strict=True)
     ]
+
+
+def _without_pieces(notes: list[Note], heard: Sequence[Sound]) -> list[Note]:
+    """Return notes without those that are a later piece of a tied one, which verovio strikes again.
+
+    It does so where two notes of one pitch are tied on in two voices at once. Such a piece begins where
+    nothing is written to begin, while a note of its pitch sounds.
+    """
+    starts = Counter(start for _, start, _ in heard)
+    kept: list[Note] = []
+    for note in notes:
+        if starts[note.start]:
+            starts[note.start] -= 1
+            kept.append(note)
+        elif not any(start < note.start < end for _, start, end in heard):
+            return notes
+    return kept if len(kept) == len(heard) else notes
