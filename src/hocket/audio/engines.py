@@ -57,9 +57,6 @@ def choose(
         raise ConfigError(f"engine {engine!r}: there is none; choose {', '.join(ENGINES)}")
     if soundfont is not None and instrument is not None:
         raise ConfigError("--soundfont and --instrument both play; choose one")
-    for file in (soundfont, instrument, *effects):
-        if file is not None and not Path(file).exists():
-            raise ConfigError(f"{file}: no such file; check the path")
     if engine == "auto":
         if instrument is not None:
             engine = "vst"
@@ -71,6 +68,9 @@ def choose(
         raise ConfigError(f"--soundfont is played by fluidsynth, not by {engine}")
     if instrument is not None and engine != "vst":
         raise ConfigError(f"--instrument is played by vst, not by {engine}")
+    for file in (soundfont, instrument, *effects):
+        if file is not None and not Path(file).exists():
+            raise ConfigError(f"{file}: no such file; check the path")
     if lacking := {"sfizz": sampled.missing, "fluidsynth": fluid.missing, "vst": vst.missing}.get(
         engine, str
     )():
