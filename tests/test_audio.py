@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from hocket import audio
 from hocket.audio import fluid, sampled, sounds, vst, writing
 from hocket.audio.loudness import TARGET_LUFS, loudness, normalised, true_peak
-from hocket.audio.performance import MOST_SECONDS, performance, seconds
+from hocket.audio.performance import MOST_PEDAL_SECONDS, MOST_SECONDS, performance, seconds
 from hocket.audio.piano import LAST_DAMPER, level, play
 from hocket.errors import ConfigError, ScoreError
-from hocket.music import Note, Pedal, Piece, Tempo
+from hocket.music import Note, Part, Pedal, Piece, Tempo
 from hocket.scores.midi import midi_bytes, read_midi
 from pieces import pieces
 
@@ -51,7 +51,8 @@ def level_db(sound: NDArray[np.float32], begin: float, end: float, rate: int = R
 @settings(max_examples=60)
 def test_strokes_are_where_the_piece_says(piece: Piece) -> None:
     strokes = performance(piece)
-    expected = sorted((piece.seconds(note.start), note.pitch) for note in piece.notes)
+    # notes of one pitch that begin at once, in two parts, are one stroke: there is one string
+    expected = sorted({(piece.seconds(note.start), note.pitch) for note in piece.notes})
     np.testing.assert_allclose(strokes.start, [start for start, _ in expected], atol=1e-9)
     assert strokes.pitch.tolist() == [pitch for _, pitch in expected]
     assert (strokes.end > strokes.start).all()
@@ -80,6 +81,25 @@ def test_a_string_that_is_struck_again_ends() -> None:
     assert performance(piece).end.tolist() == pytest.approx([1.0, 2.0])
 
 
+def test_a_pitch_struck_by_two_parts_at_once_is_one_stroke_that_lasts_as_the_longer() -> None:
+    """SoundFonts and samplers end all notes of a key at once, the longer one with the shorter."""
+    notes = [Note(0, 12, 60, 90, 0), Note(0, 96, 60, 70, 1), Note(0, 12, 64, 50, 0)]
+    strokes = performance(Piece.of(notes, parts=[Part("a"), Part("b")]))
+    assert strokes.pitch.tolist() == [60, 64]
+    assert strokes.velocity.tolist() == [90, 50]
+    assert strokes.end.tolist() == pytest.approx([2.0, 0.25])
+    again = performance(Piece.of([*notes, Note(24, 24, 60)], parts=[Part("a"), Part("b")]))
+    assert again.end.tolist() == pytest.approx([0.5, 0.25, 1.0])
+
+
+def test_a_pedal_that_is_lifted_late_holds_no_longer_than_strings_ring() -> None:
+    """A file may lift it months later; what has died away is not waited for."""
+    late = (Pedal(0, True), Pedal(2**28, False))
+    assert performance(one(60, duration=24, pedals=late)).end[0] == 0.5 + MOST_PEDAL_SECONDS
+    sound = audio.render(one(60, duration=24, pedals=late), engine="embedded", rate=RATE)
+    assert sound.seconds < 0.5 + MOST_PEDAL_SECONDS
+
+
 @pytest.mark.parametrize("start", [0, 24, 96, 333])
 def test_an_onset_is_heard_where_it_is_written(start: int) -> None:
     sound = dry(Piece.of([Note(start, 48, 60, 100)], tempos=[Tempo(0, 431_000)]))
@@ -101,6 +121,14 @@ def test_a_string_has_its_pitch(pitch: int) -> None:
     near = np.arange(int(expected * 0.97 * size / rate), int(expected * 1.03 * size / rate))
     found = near[spectrum[near].argmax()] * rate / size
     assert 1200 * abs(math.log2(found / expected)) < (3 if pitch > 30 else 5)
+
+
+@pytest.mark.parametrize(("pitch", "rate"), [(0, 8_000), (108, 8_000), (127, 8_000), (127, 44_100)])
+def test_the_outermost_pitches_of_midi_are_played(pitch: int, rate: int) -> None:
+    """At a low rate nothing is left of the highest strings but the hammer."""
+    sound = audio.render(one(pitch), engine="embedded", rate=rate).samples
+    assert np.isfinite(sound).all()
+    assert np.abs(sound).max() > 0.01
 
 
 def test_strings_are_evenly_loud() -> None:

@@ -18,13 +18,15 @@ from hocket.music.piece import TICKS_PER_QUARTER
 MOST_SECONDS = 20 * 60.0
 """Of a piece that is played: one legal note at the slowest tempo may last for months."""
 MOST_STROKES = 200_000
+MOST_PEDAL_SECONDS = 60.0
+"""That a pedal holds a string whose key is up; the lowest has died away by then."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 class Performance(NamedTuple):
-    """Strokes (N) in order of time."""
+    """Strokes (N) in order of time; a pitch is struck once at a time, however many parts have it."""
 
     start: Floats
     """Seconds at which the hammer strikes."""
@@ -47,12 +49,17 @@ def performance(piece: Piece) -> Performance:
         )
     notes = np.array([note[:4] for note in piece.notes], np.int64)
     start, pitch, velocity = notes[:, 0], notes[:, 2], notes[:, 3]
-    end = _held(start + notes[:, 1], piece)
-    end = _until_struck_again(start, end, pitch)
     order = np.lexsort((pitch, start))
-    ticks = np.stack([start, end])[:, order]
-    struck, damped = seconds(piece, ticks)
-    return Performance(struck, damped, pitch[order], velocity[order])
+    start, up, pitch, velocity = (
+        each[order] for each in (start, start + notes[:, 1], pitch, velocity)
+    )
+    # parts that strike one string at once are one stroke, as hard as the hardest, held by the longest
+    first = np.flatnonzero(np.diff(start, prepend=-1) | np.diff(pitch, prepend=-1))
+    start, pitch = start[first], pitch[first]
+    up, velocity = np.maximum.reduceat(up, first), np.maximum.reduceat(velocity, first)
+    end = _until_struck_again(start, _held(up, piece), pitch)
+    struck, let_go, damped = seconds(piece, np.stack([start, up, end]))
+    return Performance(struck, np.minimum(damped, let_go + MOST_PEDAL_SECONDS), pitch, velocity)
 
 
 def seconds(piece: Piece, ticks: Ints) -> Floats:

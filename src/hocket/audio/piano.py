@@ -32,6 +32,8 @@ LAST_DAMPER = 89
 UNDAMPED_SECONDS = 3.0
 """In which these have died away."""
 _HAMMER_AT = 1 / 8
+_FASTEST_DECAY = 50.0
+"""Per second; of a string that has no partial below half the rate, so that only its hammer is heard."""
 
 
 class Note(NamedTuple):
@@ -92,7 +94,7 @@ def _damped(tone: Samples, seconds: float, pitch: int, rate: int) -> Samples:
 def string(pitch: int, force: float, seconds: float, rate: int) -> Samples:
     """Return how a string sounds that is struck with a force from 0 to 1 and not damped."""
     note = partials(pitch, force, rate)
-    slowest = float(note.decay.min())
+    slowest = float(note.decay.min(initial=_FASTEST_DECAY))
     seconds = min(seconds, -np.log(QUIET) / slowest) + 0.01
     frames = -(-int(seconds * rate) // BLOCK) * BLOCK
     grow = -note.decay + 2j * np.pi * note.hertz
@@ -118,7 +120,8 @@ def partials(pitch: int, force: float, rate: int) -> Note:
     stiff = np.exp(0.0926 * key - 13.64) + np.exp(-0.0847 * key - 5.82)
     number = np.arange(1, MOST_PARTIALS + 1)
     hertz = number * fundamental * np.sqrt((1 + stiff * number**2) / (1 + stiff))
-    number = number[hertz < min(HIGHEST_HERTZ, 0.45 * rate)]
+    # the fundamental of the highest strings of MIDI lies above what others need
+    number = number[hertz < min(max(HIGHEST_HERTZ, 1.01 * fundamental), 0.45 * rate)]
     hertz = hertz[: len(number)]
 
     # the harder the hammer, the shorter it touches the string
@@ -127,7 +130,7 @@ def partials(pitch: int, force: float, rate: int) -> Note:
     strength *= 1 / (1 + (hertz / bright) ** 2) ** (1.15 - 0.35 * force)
     strength *= 1 / (1 + (65 / hertz) ** 2)  # a soundboard gives little of what is very low
     strength *= 10 ** (chance.uniform(-2.5, 2.5, len(number)) / 20)  # and has its own resonances
-    strength *= 0.35 / np.sqrt((strength**2).sum())
+    strength *= 0.35 / np.sqrt((strength**2).sum() + 1e-30)
 
     slow = 0.22 + 0.30 * 2 ** (0.85 * (pitch - 60) / 12) + 0.09 * (hertz / 1000) ** 1.5
     fast = slow * 3.2 + 0.6
