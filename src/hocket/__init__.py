@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from hocket.config import RunConfig, preset
     from hocket.corpus import Library, load_library
     from hocket.errors import HocketError
-    from hocket.exports import draw, engrave, read, render, write, write_page
+    from hocket.exports import cut, draw, engrave, read, render, write, write_page
     from hocket.generation import Take
     from hocket.music import Key, Meter, Note, Part, Pedal, Piece, Tempo
     from hocket.runs import Run
     from hocket.sources import Theme
-    from hocket.workflows import check, fuse, learn, more, prepare, resume, train, why
+    from hocket.workflows import check, fuse, learn, more, prepare, resume, seeds, train, why
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ _HOMES = {
     "Tempo": "music",
     "Theme": "sources",
     "check": "workflows",
+    "cut": "exports",
     "draw": "exports",
     "engrave": "exports",
     "fuse": "workflows",
@@ -54,6 +55,7 @@ _HOMES = {
     "read": "exports",
     "render": "exports",
     "resume": "workflows",
+    "seeds": "workflows",
     "train": "workflows",
     "why": "workflows",
     "write": "exports",
@@ -76,6 +78,7 @@ __all__ = [
     "Tempo",
     "Theme",
     "check",
+    "cut",
     "draw",
     "engrave",
     "fuse",
@@ -87,6 +90,7 @@ __all__ = [
     "read",
     "render",
     "resume",
+    "seeds",
     "train",
     "why",
     "write",

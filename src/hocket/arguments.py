@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hocket import __version__, config
-from hocket.knobs import OF_LEARNING, OF_TRAINING, add_knobs
+from hocket.knobs import OF_LEARNING, OF_TAKES, OF_TRAINING, add_knobs
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,9 +25,11 @@ def parser() -> argparse.ArgumentParser:
     _tokens_parser(verbs)
     _prepare_parser(verbs)
     _learn_parser(verbs)
+    _seeds_parser(verbs)
     _train_parser(verbs)
     _render_parser(verbs)
     _engrave_parser(verbs)
+    _cut_parser(verbs)
     _draw_parser(verbs)
     _page_parser(verbs)
     _model_parser(verbs)
@@ -82,6 +84,19 @@ def _learn_parser(verbs: Any) -> None:
     learn.add_argument("--title", default="", help="what the theme is called")
     _add_settings(learn)
     add_knobs(learn, OF_LEARNING)
+
+
+def _seeds_parser(verbs: Any) -> None:
+    seeds = verbs.add_parser(
+        "seeds",
+        help="list the openings that takes of learned themes would start from",
+        description="List the openings made of learned themes, the best first; --seed takes one.",
+    )
+    seeds.add_argument("themes", nargs="+", metavar="FILE.theme", help="what `hocket learn` wrote")
+    seeds.add_argument("-o", "--out", metavar="FOLDER", help="write each as MIDI into this folder")
+    seeds.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    _add_settings(seeds)
+    add_knobs(seeds, OF_TAKES)
 
 
 def _train_parser(verbs: Any) -> None:
@@ -189,6 +204,17 @@ def _engrave_parser(verbs: Any) -> None:
     engrave.add_argument(
         "--against", nargs="+", default=[], metavar="FILE", help="themes, to colour the notes by"
     )
+
+
+def _cut_parser(verbs: Any) -> None:
+    cut = verbs.add_parser(
+        "cut",
+        help="keep some bars of a piece",
+        description="Write some bars of a piece, numbered from 1, as MIDI.",
+    )
+    _add_piece(cut)
+    cut.add_argument("--bars", metavar="FIRST-LAST", required=True, help="such as 5-20")
+    cut.add_argument("-o", "--out", metavar="FILE.mid", required=True, help="the MIDI file")
 
 
 def _draw_parser(verbs: Any) -> None:

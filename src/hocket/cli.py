@@ -13,13 +13,18 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hocket import config, exports, workflows
 from hocket.arguments import parser
 from hocket.errors import ConfigError, HocketError
 from hocket.knobs import given
+
+if TYPE_CHECKING:
+    from hocket.display import Display
 
 SOME_DROPPED = 3
 INTERRUPTED = 130
@@ -59,32 +64,28 @@ def _fuse(options: argparse.Namespace) -> int:
 
     knobs = given(options)
     _check_way(options)
-    with Display() as display:
-        previous = signal.signal(signal.SIGINT, display.interrupt)
-        try:
-            if options.resume:
-                run = workflows.resume(options.resume, reporter=display, **knobs)
-            elif options.source:
-                run = workflows.more(
-                    options.source,
-                    out=options.out,
-                    overwrite=options.overwrite,
-                    reporter=display,
-                    **knobs,
-                )
-            else:
-                run = workflows.fuse(
-                    *(files for _, files in options.named),
-                    *options.themes,
-                    titles=[name for name, _ in options.named],
-                    out=options.out or "out",
-                    config=_settings(options, "theme"),
-                    overwrite=options.overwrite,
-                    reporter=display,
-                    **knobs,
-                )
-        finally:
-            signal.signal(signal.SIGINT, previous)
+    with Display() as display, _interruptible(display):
+        if options.resume:
+            run = workflows.resume(options.resume, reporter=display, **knobs)
+        elif options.source:
+            run = workflows.more(
+                options.source,
+                out=options.out,
+                overwrite=options.overwrite,
+                reporter=display,
+                **knobs,
+            )
+        else:
+            run = workflows.fuse(
+                *(files for _, files in options.named),
+                *options.themes,
+                titles=[name for name, _ in options.named],
+                out=options.out or "out",
+                config=_settings(options, "theme"),
+                overwrite=options.overwrite,
+                reporter=display,
+                **knobs,
+            )
     if not run.takes:
         some = f"`hocket fuse --from {run.folder}` makes takes of it, "
         display.say(
@@ -174,7 +175,7 @@ def _prepare(options: argparse.Namespace) -> int:
 def _learn(options: argparse.Namespace) -> int:
     from hocket.display import Display
 
-    with Display() as display:
+    with Display() as display, _interruptible(display):
         theme = workflows.learn(
             *options.files,
             out=options.out,
@@ -183,27 +184,53 @@ def _learn(options: argparse.Namespace) -> int:
             reporter=display,
             **given(options),
         )
+    if theme.learned is None:
+        display.say("stopped; what was learned is kept: the same command goes on")
+        return INTERRUPTED
     display.show_theme(theme, Path(options.out))
     return 0
+
+
+def _seeds(options: argparse.Namespace) -> int:
+    from hocket.display import Display, show_seeds
+
+    found = workflows.seeds(
+        *options.themes,
+        out=options.out,
+        config=_settings(options, "theme"),
+        reporter=Display(),
+        **given(options),
+    )
+    if options.json:
+        print(json.dumps([opening.told() for opening in found], indent=2))
+    else:
+        show_seeds(found)
+    return 0
+
+
+@contextmanager
+def _interruptible(display: Display) -> Iterator[None]:
+    """Let the first Ctrl-C stop learning in order, the second break off."""
+    previous = signal.signal(signal.SIGINT, display.interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _train(options: argparse.Namespace) -> int:
     from hocket.display import Display
 
-    with Display() as display:
-        previous = signal.signal(signal.SIGINT, display.interrupt)
-        try:
-            weights = workflows.train(
-                options.corpus,
-                out=options.out,
-                valid=_names(options.valid),
-                exclude=_names(options.exclude),
-                config=_settings(options, "base"),
-                reporter=display,
-                **given(options),
-            )
-        finally:
-            signal.signal(signal.SIGINT, previous)
+    with Display() as display, _interruptible(display):
+        weights = workflows.train(
+            options.corpus,
+            out=options.out,
+            valid=_names(options.valid),
+            exclude=_names(options.exclude),
+            config=_settings(options, "base"),
+            reporter=display,
+            **given(options),
+        )
     display.show_base(weights, Path(options.out))
     return INTERRUPTED if display.should_stop() else 0
 
@@ -268,6 +295,17 @@ def _engrave(options: argparse.Namespace) -> int:
     return 0
 
 
+def _cut(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    display = Display()
+    part = exports.cut(
+        options.take, bars=options.bars, out=options.out, pedal=options.pedal, reporter=display
+    )
+    display.say(f"{options.out}: {len(part.notes):,} notes in {len(part.bars())} bars")
+    return 0
+
+
 def _draw(options: argparse.Namespace) -> int:
     from hocket.display import Display
 
@@ -303,9 +341,11 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "tokens": _tokens,
     "prepare": _prepare,
     "learn": _learn,
+    "seeds": _seeds,
     "train": _train,
     "render": _render,
     "engrave": _engrave,
+    "cut": _cut,
     "draw": _draw,
     "page": _page,
     "model": _model,

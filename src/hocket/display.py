@@ -16,6 +16,7 @@ from hocket.scores import printable
 
 if TYPE_CHECKING:
     from hocket.corpus import Library
+    from hocket.generation.openings import Opening
     from hocket.generation.reasons import Reason
     from hocket.model.weights import Weights
     from hocket.runs import Run
@@ -96,6 +97,9 @@ class Display:
                 self.say("writing takes")
         self._bars.update(self._writing, completed=bars, says=f"bar {min(int(bars), of)} of {of}")
 
+    def wrote(self, folder: Path) -> None:
+        """Show nothing: where takes are is told at the end."""
+
     def preparing(self, files: int, of: int) -> None:
         """Show how many files of a corpus are done."""
         if self._preparing is None:
@@ -168,6 +172,19 @@ def show_check(take: str, against: Sequence[str], found: Comparison) -> None:
         for quote in quotes:
             console.print(Text(in_words(view, quote)))
     console.print(Text(legend()))
+
+
+def show_seeds(openings: Sequence[Opening]) -> None:
+    """Print openings, the best first, with what ranks them."""
+    console = Console(highlight=False, soft_wrap=True)
+    for opening in openings:
+        bars = f"{opening.bars} bar{'s' * (opening.bars != 1)}"
+        console.print(
+            Text(
+                f"{opening.recipe!s:22} {bars}, likelihood {opening.likelihood:.2f} nats an event, "
+                f"harmonic distance {opening.distance:.2f}"
+            )
+        )
 
 
 def show_reasons(reasons: Sequence[Reason]) -> None:

@@ -2,6 +2,7 @@
 
     read     a file -> a piece
     render   a piece -> an audio file
+    cut      some bars of a piece -> a piece
     write    a piece -> a file of the kind that its name says: MIDI, score or audio
     engrave  a piece -> MusicXML, or pages as SVG, PDF or PNG
     draw     a piece -> a picture of it
@@ -14,6 +15,7 @@ what is heavy only where it is used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,6 +126,35 @@ def write(piece: Piece, path: str | Path) -> None:
         notation.write_score(piece, path)
     else:
         scores.write(piece, path)
+
+
+def cut(
+    source: Source,
+    *,
+    bars: str | range,
+    out: str | Path | None = None,
+    pedal: bool = False,
+    reporter: Reporter | None = None,
+) -> Piece:
+    """Return some bars of a piece, such as `5-20` or `range(5, 21)`, and write them to `out` as MIDI.
+
+    Bars are numbered from 1; an upbeat has no number. Raises `ScoreError` or `ConfigError`.
+    """
+    from hocket.music import bars as of_music
+    from hocket.scores import write
+
+    piece = read_source(source, pedal, reporter or Silent())
+    part = of_music.cut(piece, bars if isinstance(bars, range) else _range_of(bars))
+    if out is not None:
+        write(part, out)
+    return part
+
+
+def _range_of(text: str) -> range:
+    found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text.replace(" ", ""))
+    if not found or int(found[2] or found[1]) < int(found[1]):
+        raise ConfigError(f"bars {text!r}: write them as 5-20")
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
 
 
 def draw(

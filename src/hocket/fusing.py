@@ -21,6 +21,7 @@ from hocket.sources import Theme, firsts, wholes
 
 if TYPE_CHECKING:
     from hocket.generation.choir import Choir
+    from hocket.generation.openings import Opening
     from hocket.training import Checkpoint
 
 Learned = Mapping[str, Theme]
@@ -48,6 +49,22 @@ def write_learned(
     known = "+".join(theme.learned.fingerprint for theme in themes.values() if theme.learned)
     run = Run(themes, (), (), config, held_out, stopped, folder)
     return _write_takes(run, choir, known, reporter, first)
+
+
+def openings(themes: Learned, config: RunConfig) -> list[Opening]:
+    """Return the openings that takes of learned themes would start from, in the takes' key."""
+    from hocket.base import base_of
+    from hocket.engines import choir_of_themes
+    from hocket.generation import compose
+
+    for letter, theme in themes.items():
+        if theme.learned is None:
+            raise ConfigError(
+                f"theme {letter}, {theme.title}: not learned yet; `hocket learn` makes a .theme of it"
+            )
+    choir = choir_of_themes(list(themes.values()), base_of(config), config)
+    every = [piece for theme in themes.values() for piece in theme.pieces]
+    return compose.openings(firsts(themes), choir, config, unquoted=every)
 
 
 def write_together(
@@ -168,6 +185,7 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
     if run.folder is not None:
         said = said_along(choir, run.takes, firsts(run.themes), run.config)
         runs.save_takes(run.folder, run, said)
+        reporter.wrote(run.folder)
         if run.config.generation.page:
             from hocket.page import write_page
 

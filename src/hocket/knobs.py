@@ -19,6 +19,7 @@ SECTIONS: tuple[tuple[str, Any], ...] = (
 )
 """Groups of options, and the settings that they set."""
 OF_LEARNING = ("learning", "run")
+OF_TAKES = ("openings", "takes", "run")
 OF_TRAINING = ("learning", "network", "run")
 
 

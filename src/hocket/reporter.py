@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from hocket.errors import ScoreWarning
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hocket.training import Progress
 
 
@@ -25,6 +27,9 @@ class Reporter(Protocol):
 
     def writing(self, bars: float, of: int) -> None:
         """Takes have come to a bar, of so many."""
+
+    def wrote(self, folder: Path) -> None:
+        """Takes lie in a run's folder, with their report; its page may follow."""
 
     def preparing(self, files: int, of: int) -> None:
         """So many files of a corpus are done, of so many."""
@@ -47,6 +52,9 @@ class Silent:
         """Ignore it."""
 
     def writing(self, bars: float, of: int) -> None:
+        """Ignore it."""
+
+    def wrote(self, folder: Path) -> None:
         """Ignore it."""
 
     def preparing(self, files: int, of: int) -> None:

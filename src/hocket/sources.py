@@ -53,15 +53,19 @@ def demo_themes() -> dict[str, Path]:
 
 
 def read_theme(
-    source: Source | Iterable[Source], pedal: bool, reporter: Reporter, title: str = ""
+    source: Source | Theme | Iterable[Source], pedal: bool, reporter: Reporter, title: str = ""
 ) -> Theme:
     """Read a theme: a piece, a folder of score files, a theme file, or several of the first two.
+
+    A `Theme` is one already.
 
     Without a title it has that of its first piece. A file of several that cannot be used is left out,
     and said so; raises `ScoreError` where it is the only one, or too little is left.
     """
     from hocket.music import Piece
 
+    if isinstance(source, Theme):
+        return replace(source, title=title or source.title)
     if isinstance(source, (str, Path)) and str(source).endswith(THEME_SUFFIX):
         return replace(saved_theme(Path(source), title), source=_called([source]))
     given = [source] if isinstance(source, (str, Path, Piece)) else list(source)

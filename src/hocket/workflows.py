@@ -2,6 +2,7 @@
 
     fuse   themes -> corpus -> training -> weights -> openings -> takes -> measures -> a run's folder
     learn  a theme -> a theme file, on top of the base model
+    seeds  learned themes -> the openings that takes would start from, ranked
     train  a prepared corpus -> a base model
     check  a piece beside themes -> measures, quotes and where they come from
     why    a note of a take -> what else might have come, and what each theme would have said
@@ -15,6 +16,7 @@ matplotlib) are imported where they are used, so that `hocket --help` and `impor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from hocket.analysis import Measures
     from hocket.analysis.chance import Level
     from hocket.corpus import Library
+    from hocket.generation.openings import Opening
     from hocket.generation.reasons import Reason
     from hocket.model.weights import Weights
     from hocket.music import Piece
@@ -47,7 +50,7 @@ MOST_THEMES = 16
 
 
 def fuse(
-    *themes: Source | Iterable[Source],
+    *themes: Source | Theme | Iterable[Source],
     titles: Sequence[str] = (),
     out: str | Path | None = None,
     config: RunConfig | None = None,
@@ -57,9 +60,11 @@ def fuse(
 ) -> Run:
     """Learn two or more themes and write takes that fuse them.
 
-    A theme is a file, a folder, several of these, a `Piece`, a theme file that `learn` wrote, or
-    `demo:NAME` for one that ships with hocket; `titles` name the first ones. With `out` the results
-    are also written to that folder. `knobs` are settings by name, such as `takes=8, temperature=.8`.
+    A theme is a file, a folder, several of these, a `Piece`, a theme file that `learn` wrote, the
+    `Theme` that it returned, or `demo:NAME` for one that ships with hocket; `titles` name the first
+    ones. With `out` the results are also written to that folder. `knobs` are settings by name, such as
+    `takes=8, temperature=.8`.
+
     Raises `ScoreError`, `ConfigError`, `CheckpointError` or `GenerationError`.
     """
     from hocket import fusing
@@ -139,7 +144,7 @@ def more(
 
 
 def learn(
-    *sources: Source,
+    *sources: Source | Theme,
     out: str | Path,
     title: str = "",
     config: RunConfig | None = None,
@@ -148,12 +153,15 @@ def learn(
 ) -> Theme:
     """Learn one theme, of a piece or several, and write it to a theme file that `fuse` takes.
 
-    `sources` are as in `fuse`, `knobs` settings of learning. Raises `ScoreError` or `ConfigError`.
+    `sources` are as in `fuse`, `knobs` settings of learning. While it is learned, a folder beside
+    `out`, named like it with `.learning`, holds where learning stands: called again after a stop, it
+    goes on exactly. Where the reporter asked to stop, the theme comes back not learned, and nothing
+    is at `out`. Raises `ScoreError` or `ConfigError`.
     """
-    from hocket import fusing, learning
+    from hocket import fusing, learning, runs
     from hocket.base import base_of
     from hocket.model.theme import to_bytes
-    from hocket.scores.files import atomic_write
+    from hocket.scores.files import atomic_write, make_folder, remove
 
     heard, file = reporter or Silent(), Path(out)
     config = settings.replaced(config or RunConfig(), knobs)
@@ -162,11 +170,55 @@ def learn(
         raise ConfigError(f"{file}: give a name that ends in {THEME_SUFFIX}")
     if not sources:
         raise ConfigError("no theme given; name a score file or a folder of them")
-    given = sources[0] if len(sources) == 1 else sources
+    given: Any = sources[0] if len(sources) == 1 else sources
     theme = read_theme(given, config.pedal, heard, title)
-    learned, _ = learning.learn_theme("A", theme, base_of(config), config, None, heard)
+    folder = make_folder(file.with_name(file.name + ".learning"))
+    begun = (folder / runs.CHECKPOINT_FILE).exists()
+    learned, checkpoint = learning.learn_theme(
+        "A", theme, base_of(config), config, folder, heard, resume=begun
+    )
+    if learning.was_asked_to_stop(checkpoint):
+        return replace(theme, learned=None)
     atomic_write(file, to_bytes(learned))
+    remove(folder / runs.CHECKPOINT_FILE)
+    with suppress(OSError):  # somebody else's files in it are left
+        folder.rmdir()
     return replace(theme, learned=learned)
+
+
+def seeds(
+    *themes: Source | Theme,
+    out: str | Path | None = None,
+    titles: Sequence[str] = (),
+    config: RunConfig | None = None,
+    reporter: Reporter | None = None,
+    **knobs: Any,
+) -> list[Opening]:
+    """Return the openings made of learned themes that takes would start from, the best first.
+
+    `themes` are theme files or what `learn` returned, `knobs` settings of openings and takes, of which
+    `seeds` says how many. They stand in the key of the takes; with `out` each is written to that
+    folder as MIDI, `seed-01.mid` and so on. Raises `ConfigError` or `CheckpointError`.
+    """
+    from hocket import fusing
+    from hocket.scores import write
+    from hocket.scores.files import make_folder
+
+    heard = reporter or Silent()
+    config = settings.replaced(config or RunConfig(), knobs)
+    if not 2 <= len(themes) <= MOST_THEMES:
+        raise ConfigError(f"{len(themes)} themes given; openings are made of 2 to {MOST_THEMES}")
+    named = [*titles, *[""] * (len(themes) - len(titles))]
+    read = lettered(
+        [
+            read_theme(theme, config.pedal, heard, title)
+            for theme, title in zip(themes, named, strict=True)
+        ]
+    )
+    found = fusing.openings(read, config)
+    for number, opening in enumerate(found if out is not None else [], 1):
+        write(opening.piece, make_folder(Path(str(out))) / f"seed-{number:02d}.mid")
+    return found
 
 
 def train(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hocket.analysis.provenance import origins
 from hocket.config import GenerationConfig, RunConfig
 from hocket.generation import form, mix
-from hocket.generation.budget import budget_of, longest_quote
+from hocket.generation.budget import Budget, budget_of, longest_quote
 from hocket.generation.choir import Choir, Roles, Stepper
 from hocket.generation.layout import laid_out, script_of
 from hocket.generation.motifs import motif_of, theme_of
@@ -61,20 +61,9 @@ def compose(
     curve = mix.curve(wanted.mix, len(themes), wanted.bars)
     constant = curve.mean(0)
     budget = budget_of(list(themes.values()) if unquoted is None else unquoted, wanted.max_quote)
-    room, sections = form.room_for_opening(wanted), form.asked_for(wanted)
     roles = roles_of(wanted, moved)
     model = in_roles(model, roles)
-    kept = search(
-        moved,
-        model,
-        constant,
-        config.opening,
-        config.rng,
-        room,
-        budget,
-        sections,
-        _layered(roles, letters),
-    )
+    kept = _found(moved, model, config, budget, roles)
     letters_of_form = form.form_of(
         wanted, list(themes.values()), [opening.bars for opening in kept]
     )
@@ -158,6 +147,59 @@ def compose(
         )
         for i, ((ids, log_probs, price), plan) in enumerate(written)
     ]
+
+
+def openings(
+    themes: Mapping[str, Piece],
+    model: Stepper,
+    config: RunConfig,
+    *,
+    unquoted: Sequence[Piece],
+) -> list[Opening]:
+    """Return the openings that `compose` would start from, best first, in the key of the takes."""
+    wanted, moved = config.generation, _moved(themes)
+    roles = roles_of(wanted, moved)
+    budget = budget_of(unquoted, wanted.max_quote)
+    found = _found(moved, in_roles(model, roles), config, budget, roles)
+    key, parts = key_of_takes(themes, config), parts_of(list(themes.values()))
+    constant = mix.curve(wanted.mix, len(themes), wanted.bars).mean(0)
+    tempo = _blended_tempo(list(themes.values()), constant)
+    keys = () if wanted.key == "off" else (key,)
+    return [
+        replace(
+            opening,
+            piece=replace(
+                in_key(opening.piece, key),
+                parts=parts,
+                tempos=(tempo,),
+                keys=keys,
+                title=str(opening.recipe),
+            ),
+        )
+        for opening in found
+    ]
+
+
+def _found(
+    moved: Mapping[str, Piece],
+    model: Stepper,
+    config: RunConfig,
+    budget: Budget,
+    roles: Roles | None,
+) -> list[Opening]:
+    """Return the openings of themes in the common key, the best first."""
+    wanted = config.generation
+    return search(
+        moved,
+        model,
+        mix.curve(wanted.mix, len(moved), wanted.bars).mean(0),
+        config.opening,
+        config.rng,
+        form.room_for_opening(wanted),
+        budget,
+        form.asked_for(wanted),
+        _layered(roles, list(moved)),
+    )
 
 
 def in_roles(model: Stepper, roles: Roles | None) -> Stepper:

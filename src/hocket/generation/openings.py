@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,16 @@ class Opening:
     def bars(self) -> int:
         """How many bars it fills."""
         return self.length // self.piece.main_meter.bar_ticks
+
+    def told(self) -> dict[str, Any]:
+        """Return what ranks it, for people and scripts."""
+        return {
+            "seed": str(self.recipe),
+            "bars": self.bars,
+            "score": round(self.score, 4),
+            "likelihood": round(self.likelihood, 4),
+            "distance": round(self.distance, 4),
+        }
 
     def plan(self, letters: Sequence[str], constant: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the weights of the themes along it, (bars, M): which theme stands where.
