@@ -144,13 +144,14 @@ def cut(
     from hocket.scores import write
 
     piece = read_source(source, pedal, reporter or Silent())
-    part = of_music.cut(piece, bars if isinstance(bars, range) else _range_of(bars))
+    part = of_music.cut(piece, bars if isinstance(bars, range) else range_of(bars))
     if out is not None:
         write(part, out)
     return part
 
 
-def _range_of(text: str) -> range:
+def range_of(text: str) -> range:
+    """Return bars such as `5-20` as a range; raises `ConfigError`."""
     found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text.replace(" ", ""))
     if not found or int(found[2] or found[1]) < int(found[1]):
         raise ConfigError(f"bars {text!r}: write them as 5-20")

@@ -60,7 +60,7 @@ def page(folder: Path, *, say: Say | None = None) -> str:
     report = load_report(folder)
     takes = views(folder, themes, report, heard)
     scores = [_score(take, place) for place, take in enumerate(takes)]
-    notes = [notes_of(take) for take in takes]
+    notes = [notes_of(take.piece, take.codes, take.entry) for take in takes]
     used = sum(map(len, scores)) + len(_json(notes)) + _SLACK
     used += sum((len(take.midi) + len(take.mxl)) * 4 // 3 for take in takes)
     heard_takes = sounds(takes, max(MOST_BYTES - used, 0) * 3 // 4, heard)
@@ -216,7 +216,7 @@ def _layout(entry: Mapping[str, Any]) -> str:
 def _data(
     take: TakeView, place: int, notes: Sequence[Sequence[Any]], sound: bytes
 ) -> dict[str, Any]:
-    bars = bars_of(take)
+    bars = bars_of(take.piece)
     plan = take.entry.get("plan") or []
     return {
         "place": place,

@@ -139,20 +139,23 @@ def sounds(takes: Sequence[TakeView], room: int, say: Say) -> list[Heard | None]
         return list(threads.map(lambda take: _or_nothing(partial(heard, take), say), fitting))
 
 
-def notes_of(take: TakeView) -> list[list[Any]]:
-    """Return each note as [start, duration in seconds, pitch, code, bar, source]."""
-    told = {(row[0], row[1]): row for row in take.entry.get("map", {}).get("notes", [])}
-    starts = [bar.start for bar in numbered_bars(take.piece)]
+def notes_of(piece: Piece, codes: Sequence[int], entry: Mapping[str, Any]) -> list[list[Any]]:
+    """Return each note that has a code as [start, duration in seconds, pitch, code, bar, source].
+
+    `entry` is the take's in report.json, or empty.
+    """
+    told = {(row[0], row[1]): row for row in entry.get("map", {}).get("notes", [])}
+    starts = [bar.start for bar in numbered_bars(piece)]
     rows, bar = [], 0
-    for note, code in zip(take.piece.notes, take.codes, strict=True):
+    for note, code in zip(piece.notes, codes, strict=False):
         while bar < len(starts) and starts[bar] <= note.start:
             bar += 1
-        begin = take.piece.seconds(note.start)
+        begin = piece.seconds(note.start)
         source = told.get((note.start, note.pitch))
         rows.append(
             [
                 round(begin, 3),
-                round(take.piece.seconds(note.end) - begin, 3),
+                round(piece.seconds(note.end) - begin, 3),
                 note.pitch,
                 code,
                 bar,
@@ -162,11 +165,11 @@ def notes_of(take: TakeView) -> list[list[Any]]:
     return rows
 
 
-def bars_of(take: TakeView) -> list[float]:
+def bars_of(piece: Piece) -> list[float]:
     """Return the seconds at which bars begin, and the end of the last."""
-    bars = take.piece.bars()
+    bars = piece.bars()
     ends = [bars[-1].stop] if bars else []
-    return [round(take.piece.seconds(tick), 3) for tick in [*(bar.start for bar in bars), *ends]]
+    return [round(piece.seconds(tick), 3) for tick in [*(bar.start for bar in bars), *ends]]
 
 
 def _score(piece: Piece, colours: Sequence[str | None], most: int, say: Say) -> list[str]:

@@ -44,8 +44,15 @@ def read_with_remarks(path: str | os.PathLike[str], *, pedal: bool = False) -> R
     lengthens the notes of a MIDI file, instead of being kept. A piece without a title gets the name
     of its file. Raises ScoreError for anything that cannot be read as music.
     """
-    file = Path(path)
-    piece, remarks = _parsed(read_bytes(path, MAX_BYTES), file, pedal)
+    return read_bytes_with_remarks(read_bytes(path, MAX_BYTES), path, pedal=pedal)
+
+
+def read_bytes_with_remarks(
+    data: bytes, name: str | os.PathLike[str], *, pedal: bool = False
+) -> Reading:
+    """Return the piece in the bytes of a score file with a name; see `read_with_remarks`."""
+    file = Path(name)
+    piece, remarks = _parsed(data, file, pedal)
     title = printable(piece.title)
     title = title if title.strip() else printable(file.stem)
     parts = tuple(part._replace(name=printable(part.name)) for part in piece.parts)

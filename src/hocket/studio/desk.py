@@ -1,0 +1,209 @@
+"""Short work in child processes: uploads are read, and takes become sound, scores and zips.
+
+Surprising decision: each piece of work has a process of its own, forked from one that has loaded what
+it needs, with bounds on memory and time. A file that crashes or hangs its reader takes nothing along.
+Answers come as JSON, never as pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from hocket.errors import ConfigError, ScoreError
+from hocket.reporter import Silent
+
+READ_SECONDS, MAKE_SECONDS = 30.0, 180.0
+MEMORY_BYTES = 2**30
+"""That reading a file may take beyond what was loaded before."""
+MOST_ANSWER = 2**20
+KINDS = ("mid", "musicxml", "mp3", "svg", "pdf")
+"""What a take is downloaded as."""
+
+
+class Desk:
+    """Does work, one process each; `work` may be called from any thread."""
+
+    def __init__(self) -> None:
+        here = multiprocessing.get_all_start_methods()
+        self._context: Any = multiprocessing.get_context(
+            "forkserver" if "forkserver" in here else "spawn"
+        )
+        if "forkserver" in here:
+            self._context.set_forkserver_preload(["hocket.studio.loaded"])
+
+    def work(self, name: str, *values: Any) -> dict[str, Any]:
+        """Do the work of `_WORK` that has a name; raises `ScoreError` or `ConfigError`."""
+        seconds = READ_SECONDS if name in _BOUNDED else MAKE_SECONDS
+        mine, theirs = self._context.Pipe(duplex=False)
+        child = self._context.Process(target=_child, args=(theirs, name, values), daemon=True)
+        child.start()
+        theirs.close()
+        try:
+            if not mine.poll(seconds):
+                raise ScoreError(
+                    f"{_called(values)}: took more than {seconds:.0f} s; cut the file, or save it anew"
+                )
+            try:
+                answer: dict[str, Any] = json.loads(mine.recv_bytes(MOST_ANSWER))
+            except (EOFError, OSError, ValueError):
+                raise ScoreError(
+                    f"{_called(values)}: cannot be worked on (it took too much memory or crashed its "
+                    "reader); save it anew"
+                ) from None
+        finally:
+            child.kill()
+            child.join()
+            child.close()
+            mine.close()
+        if "error" in answer:
+            raise (ConfigError if answer["kind"] == "ConfigError" else ScoreError)(answer["error"])
+        return answer
+
+
+def _called(values: tuple[Any, ...]) -> str:
+    return str(values[1]) if len(values) > 1 else "this"
+
+
+def _child(answer: Connection, name: str, values: tuple[Any, ...]) -> None:
+    from hocket.errors import HocketError
+    from hocket.scores import printable
+
+    if name in _BOUNDED:
+        _bound()
+    try:
+        told = _WORK[name](*values)
+    except HocketError as error:
+        kind = "ConfigError" if isinstance(error, ConfigError) else "ScoreError"
+        told = {"error": printable(str(error), 500), "kind": kind}
+    except MemoryError:
+        told = {"error": f"{_called(values)}: too much for memory; cut it", "kind": "ScoreError"}
+    answer.send_bytes(json.dumps(told).encode())
+    answer.close()
+
+
+def _bound() -> None:
+    """Let this process have so much memory and processor time, and no more."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return
+    seconds = int(READ_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        has = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        resource.setrlimit(resource.RLIMIT_AS, (has + MEMORY_BYTES,) * 2)
+
+
+def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]:
+    """Read the upload in a theme's folder, or a demo theme; keep the piece, and what is shown of it.
+
+    `bars` such as `5-20` keeps these alone. What is kept has the content's digest in its name.
+    """
+    import hashlib
+
+    from hocket.exports import range_of
+    from hocket.music import bars as of_music
+    from hocket.scores.files import atomic_write, write_text
+    from hocket.scores.midi import midi_bytes
+    from hocket.sources import read_piece, read_source
+    from hocket.studio.shown import facts, piece_shown
+
+    home, heard = Path(folder), _Remarks()
+    given = read_source(source, False, heard) if source else _uploaded(home, name, heard)
+    whole = len(of_music.numbered_bars(given))
+    if bars:
+        given = of_music.cut(given, range_of(bars))
+    piece = read_piece(given, False, heard)
+    content = midi_bytes(piece)
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    atomic_write(home / f"{digest}.mid", content)
+    write_text(home / f"{digest}.json", json.dumps(piece_shown(piece)))
+    info = facts(piece) | {"remarks": heard.told[:20], "whole": whole}
+    return {"digest": digest, "info": info}
+
+
+class _Remarks(Silent):
+    """A reporter that keeps what was left out."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def remark(self, text: str) -> None:
+        """Keep it."""
+        self.told.append(text)
+
+
+def _uploaded(home: Path, name: str, heard: Any) -> Any:
+    """Read an upload under the name that its owner gave it: the kind may hang on its ending."""
+    from hocket.scores import read_bytes_with_remarks
+
+    piece, remarks = read_bytes_with_remarks((home / "upload").read_bytes(), name)
+    for remark in remarks:
+        heard.remark(remark)
+    return piece
+
+
+def export(target: str, name: str, take: str, themes: list[str]) -> dict[str, Any]:
+    """Make a file of a piece; its kind is that of `target`. `themes` colour the heads."""
+    from hocket import exports
+
+    if target.endswith((".mp3", ".wav")):
+        exports.render(take, out=target)
+    else:
+        exports.engrave(take, out=target, against=themes)
+    return {}
+
+
+def engraved(target: str, name: str, take: str, run: str) -> dict[str, Any]:
+    """Write a piece's score for the screen as JSON, a list of pages; of a run's take in colours."""
+    from hocket import runs
+    from hocket.analysis.provenance import origins
+    from hocket.notation import engrave_svg
+    from hocket.pictures.style import ink
+    from hocket.scores import read
+    from hocket.scores.files import write_text
+
+    piece, heads = read(take), None
+    if run:
+        heads = ink(origins(piece, runs.named(runs.load_settings(Path(run))[1])))
+    write_text(target, json.dumps(engrave_svg(piece, colours=heads, screen=True)))
+    return {}
+
+
+def zipped(target: str, name: str, files: Mapping[str, str]) -> dict[str, Any]:
+    """Pack files, by the names they shall have, into a zip; the same for the same files."""
+    from hocket.scores.files import replacing
+
+    with replacing(target) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for inner, path in files.items():
+            how = zipfile.ZIP_STORED if inner.endswith(".mp3") else zipfile.ZIP_DEFLATED
+            archive.writestr(zipfile.ZipInfo(inner), Path(path).read_bytes(), how)
+    return {}
+
+
+def reasons(take: str, name: str, bar: int) -> dict[str, Any]:
+    """Return why the notes of a bar of a take are there."""
+    from dataclasses import asdict
+
+    from hocket.workflows import why
+
+    return {"reasons": [asdict(reason) for reason in why(take, bar=bar)]}
+
+
+_WORK: dict[str, Callable[..., dict[str, Any]]] = {
+    "read": read_theme,
+    "export": export,
+    "engraved": engraved,
+    "zip": zipped,
+    "why": reasons,
+}
+_BOUNDED = ("read",)
