@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def parser() -> argparse.ArgumentParser:
     _draw_parser(verbs)
     _page_parser(verbs)
     _model_parser(verbs)
+    if find_spec("hocket.studio"):
+        _studio_parser(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--debug", action="store_true", help="show the trace of an error")
     return words
@@ -261,6 +264,31 @@ def _model_parser(verbs: Any) -> None:
         const="model.png",
         metavar="FILE",
         help="draw it, as .png or .svg (model.png)",
+    )
+
+
+def _studio_parser(verbs: Any) -> None:
+    studio = verbs.add_parser(
+        "studio",
+        help="open a local web page where all of it is done with the mouse or the keyboard",
+        description="Serve a page on this machine: bring themes, learn, fuse, hear, and take home.",
+    )
+    studio.add_argument("--port", type=int, default=4625, metavar="N", help="0 takes a free one")
+    studio.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to serve at; one that others reach needs a password",
+    )
+    studio.add_argument(
+        "--password-file", metavar="FILE", help="file whose first line is asked for as a password"
+    )
+    studio.add_argument("--data", metavar="FOLDER", help="where projects are kept")
+    studio.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="jobs at the same time (default: 1)"
+    )
+    studio.add_argument(
+        "--browser", action=argparse.BooleanOptionalAction, default=True, help="open the page"
     )
 
 

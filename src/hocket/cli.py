@@ -241,7 +241,7 @@ def _names(file: str | None) -> list[str]:
     try:
         return Path(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read as a list of names: {error}") from None
+        raise ConfigError(f"{file}: cannot be read as lines: {error}") from None
 
 
 def _settings(options: argparse.Namespace, usual: str) -> config.RunConfig:
@@ -334,6 +334,28 @@ def _model(options: argparse.Namespace) -> int:
     return 0
 
 
+def _studio(options: argparse.Namespace) -> int:
+    from importlib import import_module
+
+    password = ""
+    if options.password_file is not None:
+        password = (_names(options.password_file) or [""])[0].strip()
+        if len(password) < 8:
+            raise ConfigError(f"{options.password_file}: its first line needs 8 characters or more")
+    if not 1 <= options.jobs <= 64:
+        raise ConfigError(f"--jobs {options.jobs}: give 1 to 64")
+    import_module("hocket.studio.server").serve(
+        host=options.host,
+        port=options.port,
+        data=options.data,
+        password=password,
+        jobs=options.jobs,
+        browser=options.browser,
+        say=lambda text: print(text, flush=True),
+    )
+    return 0
+
+
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fuse": _fuse,
     "check": _check,
@@ -349,4 +371,5 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "draw": _draw,
     "page": _page,
     "model": _model,
+    "studio": _studio,
 }

@@ -91,7 +91,7 @@ def _nobody(text: str) -> None:
 
 
 def _html(themes: Mapping[str, Theme], takes: Sequence[str], data: str, credit: str) -> str:
-    script = _asset("page.js")
+    script = _asset("paint.js").replace("export ", "") + _asset("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "

@@ -1,47 +1,14 @@
 "use strict";
 // One object for each take; only one plays at a time. All that is shown of files is set as text.
 const data = JSON.parse(document.getElementById("data").textContent);
-const style = getComputedStyle(document.documentElement);
-const colour = (name) => style.getPropertyValue(name).trim();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const takes = [];
-const LETTERS = "ABCDEFGHIJKLMNOP";
-const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 const TOP = 34, HIGH = 7, FAST = 26, MOST_PIXELS = 12000;
 
 function bytes(text) {
   const raw = atob(text), found = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) found[i] = raw.charCodeAt(i);
   return found;
-}
-
-function clock(seconds) {
-  const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}
-
-function paint(pen, code, x, y, w, h) {
-  // a theme is known by its pattern as well as by its colour: plain, striped, dotted, crossed
-  const themes = data.themes.length;
-  if (code > themes) {
-    pen.fillStyle = colour("--card"); pen.fillRect(x, y, w, h);
-    pen.strokeStyle = colour("--new"); pen.lineWidth = 1; pen.strokeRect(x + .5, y + .5, Math.max(w - 1, 1), h - 1);
-    return;
-  }
-  pen.fillStyle = code === themes ? colour("--both") : colour(`--c${code % 6}`);
-  pen.fillRect(x, y, w, h);
-  const kind = code === themes ? 0 : code % 4;
-  if (!kind) return;
-  pen.save(); pen.beginPath(); pen.rect(x, y, w, h); pen.clip();
-  pen.strokeStyle = pen.fillStyle = colour("--card"); pen.lineWidth = 1;
-  pen.beginPath();
-  for (let at = x - h; at < x + w; at += 5) {
-    if (kind === 2) { pen.rect(at + h + 1, y + h / 2 - 1, 2, 2); continue; }
-    pen.moveTo(at, y + h); pen.lineTo(at + h, y);
-    if (kind === 3) { pen.moveTo(at, y); pen.lineTo(at + h, y + h); }
-  }
-  kind === 2 ? pen.fill() : pen.stroke();
-  pen.restore();
 }
 
 class Take {
@@ -97,7 +64,7 @@ class Take {
       }
     });
     for (const note of this.data.notes) {
-      paint(pen, note[3], x(note[0]), this.y(note[2]), Math.max(x(note[1]) - 1, 2), HIGH);
+      paint(pen, data.themes.length, note[3], x(note[0]), this.y(note[2]), Math.max(x(note[1]) - 1, 2), HIGH);
     }
   }
 
@@ -107,7 +74,7 @@ class Take {
       const left = x(this.data.bars[i]), wide = x(this.data.bars[i + 1] - this.data.bars[i]);
       let from = 0;
       weights.forEach((weight, theme) => {
-        paint(pen, theme, left, 2 + from * 13, wide, Math.max(weight * 13, 0)); from += weight;
+        paint(pen, data.themes.length, theme, left, 2 + from * 13, wide, Math.max(weight * 13, 0)); from += weight;
       });
     });
   }
@@ -220,7 +187,7 @@ function legend() {
     swatch.width = 27 * ratio; swatch.height = 13 * ratio;
     const pen = swatch.getContext("2d");
     pen.scale(ratio, ratio);
-    paint(pen, Number(swatch.dataset.code), 0, 0, 27, 13);
+    paint(pen, data.themes.length, Number(swatch.dataset.code), 0, 0, 27, 13);
   }
 }
 

@@ -163,6 +163,13 @@ def export(target: str, name: str, take: str, themes: list[str]) -> dict[str, An
     return {}
 
 
+def exported(done: str, name: str, take: str, target: str, themes: list[str]) -> dict[str, Any]:
+    """Make a file, or several pages, of a piece, and then an empty one that says that all are there."""
+    export(target, name, take, themes)
+    Path(done).touch()
+    return {}
+
+
 def engraved(target: str, name: str, take: str, run: str) -> dict[str, Any]:
     """Write a piece's score for the screen as JSON, a list of pages; of a run's take in colours."""
     from hocket import runs
@@ -202,6 +209,7 @@ def reasons(take: str, name: str, bar: int) -> dict[str, Any]:
 _WORK: dict[str, Callable[..., dict[str, Any]]] = {
     "read": read_theme,
     "export": export,
+    "exported": exported,
     "engraved": engraved,
     "zip": zipped,
     "why": reasons,

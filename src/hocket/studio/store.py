@@ -57,7 +57,7 @@ create index if not exists jobs_of on jobs(project);
 """
 
 
-class Missing(HocketError):
+class MissingError(HocketError):
     """Nothing has that id, or it was deleted."""
 
 
@@ -74,7 +74,7 @@ class Store:
 
     @property
     def base(self) -> sqlite3.Connection:
-        """This thread's connection."""
+        """The connection of the calling thread."""
         found: sqlite3.Connection | None = getattr(self._own, "base", None)
         if found is None:
             try:
@@ -108,10 +108,10 @@ class Store:
         return [_plain(row) for row in self.base.execute(words, values)]
 
     def row(self, table: str, key: str, *, deleted: bool = False) -> dict[str, Any]:
-        """Return a row by its id; raises `Missing`."""
+        """Return a row by its id; raises `MissingError`."""
         found = self.rows(f"select * from {table} where id=?", key)
         if not found or (found[0]["deleted"] is not None and not deleted):
-            raise Missing(f"no {table.removesuffix('s')} has the id {key!r}; reload the page")
+            raise MissingError(f"no {table.removesuffix('s')} has the id {key!r}; reload the page")
         return found[0]
 
     def changed(self) -> int:
@@ -122,7 +122,7 @@ class Store:
 
     def add_project(self, name: str) -> str:
         """Make a project and return its id."""
-        key = _new_id()
+        key = new_id()
         with self.writing() as base:
             if base.execute("select count(*) from projects").fetchone()[0] >= MOST_PROJECTS:
                 raise ConfigError(f"{MOST_PROJECTS} projects are kept; delete some first")
@@ -139,7 +139,8 @@ class Store:
             if base.execute(here, (project,)).fetchone()[0] >= MOST_THEMES:
                 raise ConfigError(f"a project has at most {MOST_THEMES} themes; remove one first")
             base.execute(
-                "insert into themes(id,project,name,source,info,digest,created) values(?,?,?,?,?,?,?)",
+                "insert into themes(id,project,name,source,info,digest,created) "
+                "values(?,?,?,?,?,?,?)",
                 (key, project, name, source, json.dumps(info), digest, time.time()),
             )
 
@@ -150,7 +151,7 @@ class Store:
         )
 
     def update(self, table: str, key: str, **values: Any) -> None:
-        """Change fields of a row; raises `Missing`."""
+        """Change fields of a row; raises `MissingError`."""
         self.row(table, key, deleted=True)
         fields = ",".join(f"{name}=?" for name in values)
         stored = [json.dumps(v) if isinstance(v, (dict, list)) else v for v in values.values()]
@@ -172,7 +173,7 @@ class Store:
 
     def add_job(self, project: str, kind: str, args: Mapping[str, Any]) -> str:
         """Put a job at the end of the queue and return its id."""
-        key = _new_id()
+        key = new_id()
         with self.writing() as base:
             self.row("projects", project)
             waiting = "select count(*) from jobs where state in ('queued','running')"
@@ -199,7 +200,7 @@ class Store:
         return found[0]
 
     def beat(self, key: str, owner: str, progress: Mapping[str, Any] | None = None) -> str | None:
-        """Prolong a lease and tell how far a job is; return what is wished of it, None if it is lost."""
+        """Prolong a lease, tell how far a job is; return what is wished of it, None if it is lost."""
         with self.writing() as base:
             found = self.rows("select wish from jobs where id=? and owner=?", key, owner)
             if not found:
@@ -256,6 +257,46 @@ class Store:
             row["owner"] for row in self.rows("select distinct owner from jobs where owner<>''")
         ]
 
+    def wish_to_stop(self, key: str) -> None:
+        """Ask a job to stop; one that waits is stopped at once."""
+        self.row("jobs", key)
+        with self.writing() as base:
+            base.execute("update jobs set wish='stop' where id=? and state='running'", (key,))
+            base.execute("update jobs set state='stopped' where id=? and state='queued'", (key,))
+
+    def queue_again(self, key: str) -> None:
+        """Let a job go on that was stopped or failed; raises `ConfigError` for another."""
+        self.row("jobs", key)
+        with self.writing() as base:
+            done = base.execute(
+                "update jobs set state='queued', wish='', error='', attempts=0 "
+                "where id=? and state in ('stopped','failed')",
+                (key,),
+            )
+        if not done.rowcount:
+            raise ConfigError("this job was not stopped; there is nothing to go on with")
+
+    def more_like(self, fusion: str, number: int) -> str:
+        """Queue a fusion that starts like a take, with other chance; return its id."""
+        row = self.row("jobs", fusion)
+        takes = {take["number"]: take for take in row["result"].get("takes", [])}
+        if number not in takes:
+            raise MissingError(f"no take {number} here; reload the page")
+        args, like = row["args"], takes[number]
+        knobs = args["knobs"] | {"seed": like["seed"], "form": like["form"]}
+        others = self.rows("select args from jobs where project=? and kind='fuse'", row["project"])
+        rng = 1 + max(int(other["args"]["knobs"].get("rng", 1)) for other in others)
+        return self.add_job(row["project"], "fuse", {**args, "knobs": knobs | {"rng": rng}})
+
+    def deleted_takes(self, fusion: str) -> set[int]:
+        """Return the numbers of takes that were deleted."""
+        words = "select number from takes where fusion=? and deleted is not null"
+        return {row["number"] for row in self.rows(words, fusion)}
+
+    def now(self) -> float:
+        """Return the time, in seconds."""
+        return time.time()
+
     # folders
 
     def theme_folder(self, key: str) -> Path:
@@ -275,15 +316,19 @@ class Store:
         return self.inside("seeds", job)
 
     def inside(self, *names: str) -> Path:
-        """Return a path below the folder; raises `Missing` for symlinks and names that lead elsewhere."""
+        """Return a path below the folder; raises `MissingError` for symlinks, and names elsewhere."""
         path = self.folder
         for name in names:
             if not name or name in (".", "..") or any(c in name for c in "/\\\0:"):
-                raise Missing(f"nothing is called {name!r}")
+                raise MissingError(f"nothing is called {name!r}")
             path = path / name
             if path.is_symlink():
-                raise Missing(f"{name} is a symbolic link; nothing is read through these")
+                raise MissingError(f"{name} is a symbolic link; nothing is read through these")
         return path
+
+    def remove_theme_folder(self, key: str) -> None:
+        """Remove the files of a theme that is not kept."""
+        self._remove("themes", key)
 
     def purge(self) -> None:
         """Remove for good what was deleted a day ago."""
@@ -361,7 +406,8 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """Return an id that nobody guesses."""
     return secrets.token_hex(8)
 
 

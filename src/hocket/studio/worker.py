@@ -25,6 +25,7 @@ from hocket.scores import printable
 from hocket.scores.files import make_folder
 from hocket.scores.midi import read_midi
 from hocket.sources import Theme, saved_theme
+from hocket.studio.documents import trimmed_name
 from hocket.studio.store import Lock, Store
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ POLITE = 10
 """How much more the server and the user's own programs count than a worker."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Somebody wished the job to stop."""
 
 
-class Lost(Exception):
+class LostError(Exception):
     """The job belongs to somebody else now."""
 
 
@@ -77,9 +78,9 @@ class Work:
 
     def _go_on(self) -> None:
         if self._lost:
-            raise Lost
+            raise LostError
         if self._stop:
-            raise Stopped
+            raise StoppedError
 
     def _set(self, **values: Any) -> None:
         self.progress = {**self.progress, **values}
@@ -98,7 +99,7 @@ class Work:
     def learning(self, progress: Progress) -> None:
         """Add a point to the curve of the theme that is learned."""
         if self._lost:
-            raise Lost
+            raise LostError
         points = [p for p in self.progress["curves"].get(self.theme, []) if p[0] < progress.step]
         held = None if progress.held_out is None else round(progress.held_out, 4)
         points = [*points, [progress.step, round(progress.loss, 4), held]][-MOST_POINTS:]
@@ -164,20 +165,22 @@ class Work:
     def _learned(self, key: str) -> Theme:
         """Return a theme with what is learned of it, learning it first where that is to be done."""
         row = self.store.row("themes", key, deleted=True)
-        folder, letter = self.store.theme_folder(key), row["source"]
+        folder = self.store.theme_folder(key)
         piece = read_midi(
             (folder / f"{row['digest']}.mid").read_bytes(), row["name"], pedal=False, notated=True
         )[0]
         learning, wanted = self._of_learning()
         mark = "" if not learning else "-" + _mark(learning)
         file = folder / f"{row['digest']}{mark}.theme"
-        theme = Theme(piece.title, (piece,), source=letter)
+        theme = Theme(
+            piece.title, (piece,), source=trimmed_name(row) if row["bars"] else row["source"]
+        )
         if not file.exists():
             self.theme = key
             self._go_on()
             learned = workflows.learn(theme, out=file, config=wanted, reporter=self)
             if learned.learned is None:
-                raise Lost if self._lost else Stopped
+                raise LostError if self._lost else StoppedError
         self.store.update("themes", key, learned=1)
         return replace(theme, learned=saved_theme(file).learned)
 
@@ -225,9 +228,9 @@ def _do(store: Store, owner: str, job: Mapping[str, Any]) -> None:
     try:
         result = {"learn": work.learn, "seeds": work.seeds, "fuse": work.fuse}[job["kind"]]()
         state = "done"
-    except Stopped:
+    except StoppedError:
         state = "stopped"
-    except Lost:
+    except LostError:
         return
     except (HocketError, OSError) as problem:
         error = printable(str(problem), 500)

@@ -1,0 +1,166 @@
+"""Who may ask the server for what: checked before anything else sees a request.
+
+Surprising decision: the names under which the server answers are an exact list, made of the address
+and port that it is bound to. A page elsewhere that makes its own name point here (DNS rebinding) is
+refused by its Host, one that posts across sites by its Origin and for want of the token.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+MOST_UPLOAD = 16 * 2**20
+MOST_FORM = MOST_UPLOAD + 64 * 2**10
+"""Of a multipart body with one file."""
+MOST_JSON = 64 * 2**10
+TOKEN_HEADER = b"x-hocket-token"
+READING = ("GET", "HEAD")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self'; font-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def names_of(host: str, port: int) -> frozenset[str]:
+    """Return the Host headers that a server bound to an address answers to."""
+    shown = f"[{host}]" if ":" in host else host
+    loopback = {"127.0.0.1", "localhost", "[::1]"} if is_loopback(host) else {shown}
+    return frozenset(f"{name}:{port}" for name in loopback)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine reach an address."""
+    return host in ("127.0.0.1", "localhost", "::1")
+
+
+class TooLargeError(Exception):
+    """A body is larger than is read."""
+
+
+class Guard:
+    """An ASGI layer that refuses what is not ours."""
+
+    def __init__(self, app: App, hosts: Iterable[str], token: str, password: str = "") -> None:
+        self.app, self.token = app, token.encode()
+        self.hosts = frozenset(host.encode() for host in hosts)
+        self.origins = frozenset(b"http://" + host for host in self.hosts)
+        self.password = password.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # no websockets here
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        begun = False
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                own = {name for name, _ in message.get("headers", [])}
+                message["headers"] = [
+                    *message.get("headers", []),
+                    *(
+                        (name.encode(), value.encode())
+                        for name, value in HEADERS.items()
+                        if name.encode() not in own
+                    ),
+                ]
+            await send(message)
+
+        if refusal := self.refusal(scope):
+            status, words = refusal
+            await _refuse(answer, status, words)
+            return
+        try:
+            await self.app(scope, _bounded(scope, receive), answer)
+        except TooLargeError:
+            if not begun:
+                await _refuse(answer, 413, "too large: a file may have 16 MB")
+
+    def refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Return the status and the words with which a request is refused; None if it is not."""
+        headers: dict[bytes, list[bytes]] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.lower(), []).append(value)
+        hosts = headers.get(b"host", [])
+        if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
+            return 421, "this server does not answer to that name; open the address it printed"
+        if any(v not in (b"same-origin", b"none") for v in headers.get(b"sec-fetch-site", [])):
+            return 403, "asked by another site; open the studio's own address"
+        origins = headers.get(b"origin", [])
+        if any(origin not in self.origins for origin in origins):
+            return 403, "asked by another site; open the studio's own address"
+        if self.password and not self._knows(headers.get(b"authorization", [])):
+            return 401, "a password is needed"
+        if scope["method"] in READING:
+            return None
+        if len(origins) != 1:
+            return 403, "without Origin nothing is changed; send that of the studio's page"
+        tokens = headers.get(TOKEN_HEADER, [])
+        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self.token):
+            return 403, "the studio was started anew; reload the page"
+        kind = headers.get(b"content-type", [b""])[0].split(b";")[0].strip().lower()
+        has_body = headers.get(b"content-length", [b"0"])[0] != b"0"
+        has_body |= b"transfer-encoding" in headers
+        if has_body and kind not in (b"application/json", b"multipart/form-data"):
+            return 415, "send JSON, or a file as multipart/form-data"
+        return None
+
+    def _knows(self, given: list[bytes]) -> bool:
+        if len(given) != 1 or not given[0].lower().startswith(b"basic "):
+            return False
+        try:
+            said = base64.b64decode(given[0][6:], validate=True)
+        except ValueError:
+            return False
+        return hmac.compare_digest(said.partition(b":")[2], self.password)
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Return what reads a body up to what its kind may have."""
+    kinds = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
+    form = bool(kinds) and kinds[0].lower().startswith(b"multipart/form-data")
+    left = MOST_FORM if form else MOST_JSON
+
+    async def bounded() -> MutableMapping[str, Any]:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise TooLargeError
+        return message
+
+    return bounded
+
+
+async def _refuse(send: Send, status: int, words: str) -> None:
+    body = json.dumps({"error": words}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers.append((b"cache-control", b"no-store"))
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="hocket studio", charset="UTF-8"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
