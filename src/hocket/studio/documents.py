@@ -42,7 +42,7 @@ def document(store: Store, project: str) -> dict[str, Any]:
                 "letter": LETTERS[place],
                 "name": theme["name"],
                 "source": theme["source"],
-                "bars": theme["bars"],
+                "kept": theme["bars"],
                 "learned": bool(theme["learned"]),
                 "digest": theme["digest"],
                 **theme["info"],

@@ -95,7 +95,7 @@ export class Project {
 
   card(theme, i) {
     const roll = el("div", { class: "roll-home" }, el("p", { class: "quiet" }, words.opening));
-    const [first, last] = theme.bars ? theme.bars.split("-") : [1, theme.whole];
+    const [first, last] = theme.kept ? theme.kept.split("-") : [1, theme.whole];
     const number = (label, value) => el("input", { type: "number", min: "1", max: theme.whole, value, "aria-label": `${label}: ${theme.title}` });
     const from = number(words.trim, first), to = number(words.to, last);
     const trim = (bars) => tell(() => ask("PATCH", `/themes/${theme.id}`, { bars }));
@@ -104,7 +104,7 @@ export class Project {
       note(words.removed(theme.title), { text: words.undo, run: () => tell(() => ask("POST", `/themes/${theme.id}/restore`)) });
     });
     const play = el("span", {}), facts = words.facts(theme);
-    if (theme.bars) facts.splice(0, 1, words.trimmedFrom(theme.bars, theme.whole));
+    if (theme.kept) facts.splice(0, 1, words.trimmedFrom(theme.kept, theme.whole));
     const element = el("article", { class: "card theme", "aria-label": theme.title },
       el("div", { class: "row" }, el("span", { class: `badge b${i % 6}`, "aria-hidden": "true" }, theme.letter), el("h3", {}, theme.title),
         theme.learned ? el("span", { class: "tag" }, words.learned) : null, play, button(words.remove, remove, { class: "small", "aria-label": `${words.remove}: ${theme.title}` })),
@@ -113,7 +113,7 @@ export class Project {
       roll,
       el("div", { class: "row small" }, el("span", { "aria-hidden": "true" }, words.trim), from, el("span", { "aria-hidden": "true" }, words.to), to,
         button(words.apply, () => trim(`${from.value}-${to.value}`), { class: "small", "aria-label": `${words.apply}: ${theme.title}` }),
-        theme.bars ? button(words.all, () => trim(""), { class: "small" }) : null));
+        theme.kept ? button(words.all, () => trim(""), { class: "small" }) : null));
     const card = { element };
     tell(async () => {
       const shown = await ask("GET", `/themes/${theme.id}/shown?${theme.digest}`);

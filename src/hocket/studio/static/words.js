@@ -5,7 +5,7 @@ export const words = {
   restored: (what) => `${what} is back.`, noProjects: "No projects yet. Bring two pieces of music you love.",
   projectName: "Name of the project", themesCount: (n) => `${n} theme${n === 1 ? "" : "s"}`,
   lead: "Bring two or more pieces. hocket learns them here, on this machine, and writes new ones that are both.",
-  drop: "Drop MIDI, MusicXML or ABC files here, or", choose: "Choose files", demo: (name) => `Add ${name}`,
+  drop: "Drop MIDI, MusicXML or ABC files here, or", choose: "Choose files", demo: (name) => `Add ${name.replaceAll("-", " ")}`,
   demos: "Or begin with", reading: (name) => `Reading ${name} …`, lost: "The studio does not answer; it is asked again.",
   back: "The studio answers again.",
   step1: "1  Themes", step2: "2  Learn", step3: "3  Fuse", step4: "4  Takes",
