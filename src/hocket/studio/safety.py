@@ -73,32 +73,27 @@ class Guard:
         if scope["type"] != "http":  # no websockets here
             await send({"type": "websocket.close", "code": 1008})
             return
-        begun = False
+        body = _Body(scope, receive)
 
         async def answer(message: MutableMapping[str, Any]) -> None:
-            nonlocal begun
+            if body.refused:
+                return
             if message["type"] == "http.response.start":
-                begun = True
-                own = {name for name, _ in message.get("headers", [])}
-                message["headers"] = [
-                    *message.get("headers", []),
-                    *(
-                        (name.encode(), value.encode())
-                        for name, value in HEADERS.items()
-                        if name.encode() not in own
-                    ),
-                ]
+                if body.too_large:  # whatever the application made of a body that was cut off
+                    body.refused = True
+                    await _refuse(send, 413, "too large: a file may have 16 MB")
+                    return
+                message["headers"] = _with_ours(message.get("headers", []))
             await send(message)
 
         if refusal := self.refusal(scope):
-            status, words = refusal
-            await _refuse(answer, status, words)
+            await _refuse(send, *refusal)
             return
         try:
-            await self.app(scope, _bounded(scope, receive), answer)
+            await self.app(scope, body.read, answer)
         except TooLargeError:
-            if not begun:
-                await _refuse(answer, 413, "too large: a file may have 16 MB")
+            if not body.refused:
+                await _refuse(send, 413, "too large: a file may have 16 MB")
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return the status and the words with which a request is refused; None if it is not."""
@@ -139,21 +134,30 @@ class Guard:
         return hmac.compare_digest(said.partition(b":")[2], self.password)
 
 
-def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """Return what reads a body up to what its kind may have."""
-    kinds = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
-    form = bool(kinds) and kinds[0].lower().startswith(b"multipart/form-data")
-    left = MOST_FORM if form else MOST_JSON
+class _Body:
+    """What reads a body up to what its kind may have."""
 
-    async def bounded() -> MutableMapping[str, Any]:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        kinds = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
+        form = bool(kinds) and kinds[0].lower().startswith(b"multipart/form-data")
+        self._left, self._receive = MOST_FORM if form else MOST_JSON, receive
+        self.too_large = self.refused = False
+
+    async def read(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.too_large = True
             raise TooLargeError
         return message
 
-    return bounded
+
+def _with_ours(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return headers of an answer with those that every answer has."""
+    given = list(headers)
+    known = {name for name, _ in given}
+    ours = ((name.encode(), value.encode()) for name, value in HEADERS.items())
+    return [*given, *((name, value) for name, value in ours if name not in known)]
 
 
 async def _refuse(send: Send, status: int, words: str) -> None:
@@ -162,5 +166,6 @@ async def _refuse(send: Send, status: int, words: str) -> None:
     headers.append((b"cache-control", b"no-store"))
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="hocket studio", charset="UTF-8"'))
+    headers = _with_ours(headers)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
