@@ -62,7 +62,7 @@ class Served:
                 time.sleep(0.05)
         token = re.search(r'hocket-token" content="([^"]+)"', page)
         assert token is not None
-        self.client.headers |= {"X-Hocket-Token": token[1], "Origin": self.address}
+        self.client.headers.update({"X-Hocket-Token": token[1], "Origin": self.address})
 
     def kill(self) -> None:
         """End it as a power cut would."""

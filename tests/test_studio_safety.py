@@ -26,7 +26,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def client(store: Store) -> Iterator[TestClient]:
-    guard = Guard(app_of(store, TOKEN, None), names_of("127.0.0.1", 4625), TOKEN)  # type: ignore[arg-type]
+    guard = Guard(app_of(store, TOKEN, None), names_of("127.0.0.1", 4625), TOKEN)
     with TestClient(guard, base_url=f"http://{HOST}", raise_server_exceptions=False) as found:
         yield found
 
