@@ -53,7 +53,7 @@ class Take {
       await ask("DELETE", this.base);
       note(words.deleted(name), { text: words.undo, run: () => tell(() => ask("POST", `${this.base}/restore`)) });
     });
-    this.score = el("div", { class: "score" }, el("p", { class: "quiet" }, words.scoring));
+    this.score = el("div", { class: "score", tabindex: "0", role: "region", "aria-label": `${words.score}: ${name}` }, el("p", { class: "quiet" }, words.scoring));
     const pages = el("details", { class: "score-part", ontoggle: () => { if (pages.open && !this.heads) tell(() => this.engrave()); } }, el("summary", {}, words.score), this.score);
     this.pages = pages;
     const codes = job.titles.map((title, i) => [`${LETTERS[i]} ${title}`, i]).concat([[job.titles.length > 2 ? words.several : words.both, job.titles.length], [words.fresh, job.titles.length + 1]]);
@@ -93,7 +93,7 @@ class Take {
   async engrave() {
     const pages = await ask("GET", `${this.base}/score`), parser = new DOMParser();
     this.score.replaceChildren(...pages.map((page, i) => {
-      const svg = document.importNode(parser.parseFromString(page, "image/svg+xml").documentElement, true);
+      const svg = document.importNode(parser.parseFromString(page.replace(/<style[^]*?<\/style>/g, ""), "image/svg+xml").documentElement, true);
       svg.querySelectorAll("script,foreignObject").forEach((each) => each.remove());
       svg.removeAttribute("color");
       svg.querySelectorAll("[color=black]").forEach((each) => each.removeAttribute("color"));
