@@ -19,7 +19,7 @@ import pytest
 import hocket
 from conftest import files
 from hocket.model.theme import load
-from studios import FEW, SMALL, Served
+from studio.served import FEW, SMALL, Served
 
 
 @pytest.fixture(scope="module")

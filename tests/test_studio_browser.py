@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hocket
-from studios import FEW, SMALL, Served
+from studio.served import FEW, SMALL, Served
 from test_page_browser import BROWSER, OPTIONS, playwright
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")

@@ -76,7 +76,11 @@ class Studio:
 
 def routes(studio: Studio) -> APIRouter:
     """Return the routes of the API."""
-    api, store = APIRouter(prefix="/api"), studio.store
+    told: dict[int | str, dict[str, Any]] = {
+        status: {"model": asked.Problem, "description": words}
+        for status, words in asked.PROBLEMS.items()
+    }
+    api, store = APIRouter(prefix="/api", responses=told), studio.store
 
     @api.get("/settings", tags=["settings"])
     async def settings() -> Reply:

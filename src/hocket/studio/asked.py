@@ -30,6 +30,23 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Problem(BaseModel):
+    """What went wrong, in one line."""
+
+    error: str
+
+
+PROBLEMS = {
+    400: "cannot be done as asked",
+    401: "a password is needed",
+    403: "without token or Origin, or asked by another site",
+    404: "nothing has that id",
+    413: "too large",
+    415: "neither JSON nor a file",
+    422: "a value that cannot be",
+}
+
+
 class ProjectName(_Asked):
     """What a project is called."""
 
