@@ -46,6 +46,8 @@ sounds: $(VENV)/.installed
 docs: demo
 	$(PIP) 'playwright>=1.49,<2'
 	$(BIN)/python docs/pictures.py out/demo docs/images
+	$(PIP) httpx
+	$(BIN)/python docs/studio.py docs/images
 
 clean:
 	rm -rf $(VENV) $(PEERS) out

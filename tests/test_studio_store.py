@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import hocket
 from hocket.errors import ConfigError
 from hocket.studio.keeper import Keeper
 from hocket.studio.store import KEPT_SECONDS, MOST_ATTEMPTS, MOST_WAITING, MissingError, Store
@@ -127,3 +132,21 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "studio.db").write_bytes(b"not a database" * 100)
     with pytest.raises(ConfigError, match="no database of the studio"):
         Store(tmp_path)
+
+
+def test_all_else_works_without_the_studio(tmp_path: Path) -> None:
+    package = Path(hocket.__file__).parent
+    skipped = shutil.ignore_patterns("studio", "__pycache__")
+    shutil.copytree(package, tmp_path / "hocket", ignore=skipped)
+    out = tmp_path / "part.mid"
+    for words in (["--help"], ["cut", "demo:elise", "--bars", "1-4", "-o", str(out)]):
+        done = subprocess.run(
+            [sys.executable, "-m", "hocket", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "studio" not in done.stdout
+    assert out.exists()
