@@ -19,6 +19,7 @@ import pytest
 import hocket
 from conftest import files
 from hocket.model.theme import load
+from hocket.scores.midi import midi_bytes
 from studio.served import FEW, SMALL, Served
 
 
@@ -124,6 +125,29 @@ def test_trimming_is_cut(
     assert (tmp_path / "out" / "take-01.mid").read_bytes() == (run / "take-01.mid").read_bytes()
     assert served.client.patch(f"/api/themes/{theme}", json={"bars": "9-99"}).status_code == 400
     assert served.client.patch(f"/api/themes/{theme}", json={"bars": ""}).json()["bars"] == 8
+
+
+def test_every_kind_of_score_is_read(served: Served, themes: list[Any]) -> None:
+    from hocket.notation import musicxml
+    from hocket.page.contents import _mxl
+    from hocket.sources import demo_themes
+
+    project = served.project()
+    abc = demo_themes()["satie-gymnopedie-1"].read_bytes()
+    served.upload(project, "satie.abc", abc)
+    served.upload(project, "walk.musicxml", musicxml(themes[0]))
+    served.upload(project, "turn.mxl", _mxl(themes[1], "turn"))
+    served.upload(project, "no suffix", midi_bytes(hocket.cut("demo:elise", bars="1-9")))
+    told = served.get(f"/projects/{project}")["themes"]
+    assert [theme["metre"] for theme in told] == ["3/4", "4/4", "3/4", "3/8"]
+    assert all(theme["remarks"] == [] or theme["remarks"][0] for theme in told)
+
+
+def test_deleting_a_project_stops_its_jobs(served: Served, theme_files: list[Path]) -> None:
+    project = served.project(*theme_files)
+    job = served.post(f"/projects/{project}/learn", {"max_steps": 2000, "check_every": 1000})["id"]
+    served.client.delete(f"/api/projects/{project}")
+    served.ended(job, "stopped")
 
 
 def test_seeds_can_be_heard_and_taken(served: Served, fused: tuple[str, str]) -> None:

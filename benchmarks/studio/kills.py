@@ -63,7 +63,7 @@ def main() -> int:
             thread = threading.Thread(target=uploads, args=(studio, other, content, kept))
             if kill % 3 == 2:
                 thread.start()
-            time.sleep(chance.uniform(0.3, 5))
+            time.sleep(chance.uniform(0.3, 14))
             state = studio.job(job)
             stages.append(f"{state['state']}: {state['progress'].get('stage')}")
             studio.kill()

@@ -137,7 +137,9 @@ def routes(studio: Studio) -> APIRouter:
 
     @api.delete("/projects/{project}", tags=["projects"])
     async def delete_project(project: Id) -> Reply:
-        """Delete a project; for a day it can be restored."""
+        """Delete a project; for a day it can be restored. Its jobs are stopped."""
+        for job in await studio.do(store.open_jobs, project):
+            await studio.do(store.wish_to_stop, job)
         return await _delete(studio, "projects", project)
 
     @api.post("/projects/{project}/restore", tags=["projects"])
@@ -451,7 +453,7 @@ def _there(path: Path) -> Path:
 
 def _file(path: Path, name: str = "") -> Response:
     """Return a file; with a name, to be saved under it and never shown as a page of ours."""
-    headers = {"cache-control": "no-store" if path.suffix == ".json" else "private, max-age=3600"}
+    headers = {"cache-control": "private, max-age=3600" if path.suffix == ".mp3" else "no-store"}
     if name:
         headers["content-disposition"] = f'attachment; filename="{name}"'
     kind = MEDIA.get(path.suffix[1:], "application/octet-stream")

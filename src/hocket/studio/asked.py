@@ -44,6 +44,7 @@ PROBLEMS = {
     413: "too large",
     415: "neither JSON nor a file",
     422: "a value that cannot be",
+    507: "the disk is full, or does not do what it should",
 }
 
 

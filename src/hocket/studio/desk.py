@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -59,13 +61,21 @@ class Desk:
                     "reader); save it anew"
                 ) from None
         finally:
-            child.kill()
-            child.join()
+            _end(child)
             child.close()
             mine.close()
         if "error" in answer:
             raise (ConfigError if answer["kind"] == "ConfigError" else ScoreError)(answer["error"])
         return answer
+
+
+def _end(child: Any) -> None:
+    """End a child and those that it started, such as an engraver."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
+    child.join()
 
 
 def _called(values: tuple[Any, ...]) -> str:
@@ -76,6 +86,8 @@ def _child(answer: Connection, name: str, values: tuple[Any, ...]) -> None:
     from hocket.errors import HocketError
     from hocket.scores import printable
 
+    if hasattr(os, "setsid"):
+        os.setsid()
     if name in _BOUNDED:
         _bound()
     try:
@@ -90,17 +102,18 @@ def _child(answer: Connection, name: str, values: tuple[Any, ...]) -> None:
 
 
 def _bound() -> None:
-    """Let this process have so much memory and processor time, and no more."""
+    """Let this process have so much memory and processor time; verovio's sets bounds of its own."""
     try:
         import resource  # not on Windows
     except ImportError:
         return
     seconds = int(READ_SECONDS)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         has = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (has + MEMORY_BYTES,) * 2)
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (has + MEMORY_BYTES, most))
 
 
 def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 
@@ -163,7 +164,6 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
 async def _refuse(send: Send, status: int, words: str) -> None:
     body = json.dumps({"error": words}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    headers.append((b"cache-control", b"no-store"))
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="hocket studio", charset="UTF-8"'))
     headers = _with_ours(headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import sqlite3
 import sys
 import webbrowser
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from starlette.exceptions import HTTPException
 
 from hocket import __version__
 from hocket.errors import ConfigError, HocketError
+from hocket.scores import printable
 from hocket.studio.api import Studio, routes
 from hocket.studio.desk import Desk
 from hocket.studio.documents import document
@@ -86,6 +88,12 @@ def _errors(app: FastAPI) -> None:
     async def _ours(_: Request, error: HocketError) -> JSONResponse:
         status = 404 if isinstance(error, MissingError) else 400
         return JSONResponse({"error": str(error)}, status)
+
+    @app.exception_handler(OSError)
+    @app.exception_handler(sqlite3.Error)
+    async def _disk(_: Request, error: Exception) -> JSONResponse:
+        words = f"cannot be kept or read on this disk: {error}; free some space, then try again"
+        return JSONResponse({"error": printable(words)}, 507)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:

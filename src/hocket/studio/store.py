@@ -33,7 +33,6 @@ LEASE_SECONDS = 20.0
 KEPT_SECONDS = 24 * 3600.0
 """That what was deleted can be brought back."""
 MOST_PROJECTS, MOST_THEMES, MOST_WAITING = 1000, 16, 32
-OPEN = ("queued", "running")
 
 _TABLES = """
 create table if not exists projects(
@@ -256,6 +255,11 @@ class Store:
         return [
             row["owner"] for row in self.rows("select distinct owner from jobs where owner<>''")
         ]
+
+    def open_jobs(self, project: str) -> list[str]:
+        """Return the jobs of a project that wait or are being done."""
+        words = "select id from jobs where project=? and state in ('queued','running')"
+        return [row["id"] for row in self.rows(words, project)]
 
     def wish_to_stop(self, key: str) -> None:
         """Ask a job to stop; one that waits is stopped at once."""
