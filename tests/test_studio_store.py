@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import hocket
-from hocket.errors import ConfigError
+from hocket.errors import ConfigError, ScoreError
+from hocket.studio import desk
 from hocket.studio.keeper import Keeper
 from hocket.studio.store import KEPT_SECONDS, MOST_ATTEMPTS, MOST_WAITING, MissingError, Store
 
@@ -150,3 +151,12 @@ def test_all_else_works_without_the_studio(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "studio" not in done.stdout
     assert out.exists()
+
+
+def test_a_file_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "READ_SECONDS", 0.0)
+    with pytest.raises(ScoreError, match=r"^x.mid: took more than 0 s"):
+        desk.Desk().work("read", str(tmp_path), "x.mid", "demo:elise", "")
+    assert list(tmp_path.iterdir()) == []
