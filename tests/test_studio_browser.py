@@ -245,3 +245,22 @@ def test_titles_are_data(browser: Any, served: Served, theme_files: list[Path]) 
     assert tab.tab.locator(".theme h3").inner_text() == title
     assert "taken" not in tab.tab.title()
     tab.close()
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection(
+    browser: Any, served: Served, theme_files: list[Path]
+) -> None:
+    project = served.project(theme_files[0])
+    tab = Tab(browser, served)
+    tab.open(project)
+    hide = """(hidden) => {
+        Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    tab.tab.evaluate(hide, True)
+    served.upload(project, "turn.mid", theme_files[1].read_bytes())
+    tab.tab.wait_for_timeout(1500)
+    assert tab.tab.locator(".theme").count() == 1
+    tab.tab.evaluate(hide, False)
+    tab.until("document.querySelectorAll('.theme').length === 2")
+    tab.close()

@@ -19,14 +19,23 @@ export class Project {
     this.wanted = this.remembered();
     this.build();
     this.update(told);
-    let answers = true;
-    this.stream = listen(told.id, (document) => this.update(document), (ok) => {
-      if (ok !== answers) note(ok ? words.back : words.lost);
-      answers = ok;
+    this.answers = true;
+    this.listen();
+    // browsers allow six connections to one server: a tab that nobody sees holds none
+    this.seen = () => { if (document.hidden) this.stream.close(); else this.listen(); };
+    document.addEventListener("visibilitychange", this.seen);
+  }
+
+  listen() {
+    this.stream?.close();
+    this.stream = listen(this.told.id, (told) => this.update(told), (ok) => {
+      if (ok !== this.answers) note(ok ? words.back : words.lost);
+      this.answers = ok;
     });
   }
 
   close() {
+    document.removeEventListener("visibilitychange", this.seen);
     this.stream.close(); this.curve.watch.disconnect(); this.mix?.watch.disconnect();
     for (const theme of this.themes.values()) theme.roll?.close();
     for (const fusion of this.fusions.values()) fusion.close();
