@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +15,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from hocket.errors import ConfigError
+from hocket.studio import peers
 from hocket.studio.safety import MOST_JSON, Guard, names_of
 from hocket.studio.server import app_of, serve
 from hocket.studio.store import Lock, MissingError, Store
+from studio.served import Served
 
 TOKEN, HOST = "t" * 32, "127.0.0.1:4625"
 OURS = {"X-Hocket-Token": TOKEN, "Origin": f"http://{HOST}"}
@@ -252,3 +258,39 @@ def test_two_studios_do_not_share_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another studio"):
         serve(port=0, data=tmp_path, browser=False)
     lock.free()
+
+
+SOCKET = """
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as line:
+    line.sendall(f"GET / HTTP/1.1\\r\\nHost: 127.0.0.1:{sys.argv[1]}\\r\\n\\r\\n".encode())
+    print(line.recv(12).decode())
+"""
+
+
+def test_sockets_are_told_by_their_owners() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+        if peers.owner_of("127.0.0.1", number) is None:
+            pytest.skip("this system does not tell whose a socket is")
+        assert peers.owner_of("127.0.0.1", number) == os.getuid()
+    assert peers.owner_of("127.0.0.1", number) is None
+    assert not peers.is_foreign(("testclient", 50000))
+    assert not peers.is_foreign(None)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.getuid() != 0, reason="only root can act as another user"
+)
+def test_another_user_of_the_machine_is_refused(tmp_path: Path) -> None:
+    studio = Served(tmp_path / "studio")
+    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+    said = {}
+    for user in (0, 65534):
+        command = [python, "-c", SOCKET, str(studio.port)]
+        done = subprocess.run(command, user=user, cwd="/", capture_output=True, text=True)
+        said[user] = done.stdout.strip() or done.stderr
+    studio.close()
+    if "Permission" in said[65534] or "No module" in said[65534]:
+        pytest.skip(f"another user cannot run Python here: {said[65534][-80:]}")
+    assert said == {0: "HTTP/1.1 200", 65534: "HTTP/1.1 403"}

@@ -13,6 +13,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from hocket.studio.peers import is_foreign
+
 MOST_UPLOAD = 16 * 2**20
 MOST_FORM = MOST_UPLOAD + 64 * 2**10
 """Of a multipart body with one file."""
@@ -109,6 +111,8 @@ class Guard:
         origins = headers.get(b"origin", [])
         if any(origin not in self.origins for origin in origins):
             return 403, "asked by another site; open the studio's own address"
+        if not self.password and is_foreign(scope.get("client")):
+            return 403, "this studio is another user's; start your own, or let them set a password"
         if self.password and not self._knows(headers.get(b"authorization", [])):
             return 401, "a password is needed"
         if scope["method"] in READING:
