@@ -270,13 +270,16 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as line:
 
 def test_sockets_are_told_by_their_owners() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        number = server.getsockname()[1]
-        if peers.owner_of("127.0.0.1", number) is None:
+        ours = server.getsockname()
+        with socket.create_connection(ours) as line:
+            theirs = line.getsockname()
+            owner = peers.owner_of(theirs, ours)
+        if owner is None:
             pytest.skip("this system does not tell whose a socket is")
-        assert peers.owner_of("127.0.0.1", number) == os.getuid()
-    assert peers.owner_of("127.0.0.1", number) is None
-    assert not peers.is_foreign(("testclient", 50000))
-    assert not peers.is_foreign(None)
+        assert owner == os.getuid()
+    assert peers.owner_of(("127.0.0.1", 1), ("127.0.0.1", 2)) is None
+    assert not peers.is_foreign(("testclient", 50000), ("testserver", 80))
+    assert not peers.is_foreign(None, None)
 
 
 @pytest.mark.skipif(

@@ -111,7 +111,7 @@ class Guard:
         origins = headers.get(b"origin", [])
         if any(origin not in self.origins for origin in origins):
             return 403, "asked by another site; open the studio's own address"
-        if not self.password and is_foreign(scope.get("client")):
+        if not self.password and is_foreign(scope.get("client"), scope.get("server")):
             return 403, "this studio is another user's; start your own, or let them set a password"
         if self.password and not self._knows(headers.get(b"authorization", [])):
             return 401, "a password is needed"
