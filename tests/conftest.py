@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings as laws
@@ -21,6 +23,20 @@ from hocket.training import Progress
 
 laws.register_profile("hocket", deadline=None)  # a first call may compile a kernel
 laws.load_profile("hocket")
+
+BROWSER = next(
+    (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), ""
+)
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
 
 TINY = RunConfig(
     rng=3,
@@ -194,3 +210,13 @@ def one_step(tiny: RunConfig) -> RunConfig:
 def run_folder(tiny_run: Path, tmp_path: Path) -> Path:
     """A copy of the tiny run, to be written to."""
     return Path(shutil.copytree(tiny_run, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium of the system's; tests that want it skip where there is none."""
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=BROWSER, args=list(OPTIONS))
+        yield chromium
+        chromium.close()

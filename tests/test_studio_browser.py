@@ -12,19 +12,12 @@ from typing import Any
 import pytest
 
 import hocket
+from conftest import BROWSER
 from studio.served import FEW, SMALL, Served
-from test_page_browser import BROWSER, OPTIONS, playwright
 
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=BROWSER, args=list(OPTIONS))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,10 @@ from starlette.testclient import TestClient
 
 from hocket.errors import ConfigError
 from hocket.studio import peers
+from hocket.studio.locks import Lock
 from hocket.studio.safety import MOST_JSON, Guard, names_of
 from hocket.studio.server import app_of, serve
-from hocket.studio.store import Lock, MissingError, Store
+from hocket.studio.store import MissingError, Store
 from studio.served import Served
 
 TOKEN, HOST = "t" * 32, "127.0.0.1:4625"

@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from hocket import __version__, runs
-from hocket.music.bars import numbered_bars
 from hocket.page.contents import (
     MOST_BYTES,
     Heard,
     TakeView,
-    bars_of,
+    drawn,
     load_report,
-    notes_of,
     sounds,
     views,
 )
@@ -60,15 +58,15 @@ def page(folder: Path, *, say: Say | None = None) -> str:
     report = load_report(folder)
     takes = views(folder, themes, report, heard)
     scores = [_score(take, place) for place, take in enumerate(takes)]
-    notes = [notes_of(take.piece, take.codes, take.entry) for take in takes]
-    used = sum(map(len, scores)) + len(_json(notes)) + _SLACK
+    rolls = [drawn(take.piece, take.codes, take.entry) for take in takes]
+    used = sum(map(len, scores)) + len(_json([roll["notes"] for roll in rolls])) + _SLACK
     used += sum((len(take.midi) + len(take.mxl)) * 4 // 3 for take in takes)
     heard_takes = sounds(takes, max(MOST_BYTES - used, 0) * 3 // 4, heard)
     told = {
         "themes": [theme.title for theme in themes.values()],
         "takes": [
-            _data(take, place, rows, sound.mp3 if sound else b"")
-            for place, (take, rows, sound) in enumerate(zip(takes, notes, heard_takes, strict=True))
+            _data(take, place, roll, sound.mp3 if sound else b"")
+            for place, (take, roll, sound) in enumerate(zip(takes, rolls, heard_takes, strict=True))
         ],
     }
     sources = [report["themes"][letter].get("source") or f"{letter}.mid" for letter in themes]
@@ -213,25 +211,14 @@ def _layout(entry: Mapping[str, Any]) -> str:
     )
 
 
-def _data(
-    take: TakeView, place: int, notes: Sequence[Sequence[Any]], sound: bytes
-) -> dict[str, Any]:
-    bars = bars_of(take.piece)
-    plan = take.entry.get("plan") or []
+def _data(take: TakeView, place: int, roll: Mapping[str, Any], sound: bytes) -> dict[str, Any]:
     return {
         "place": place,
-        "notes": notes,
-        "bars": bars,
-        "first": 2 if _has_pickup(take) else 1,
-        "mix": plan[: len(bars) - 1],
+        **roll,
         "mid": base64.b64encode(take.midi).decode(),
         "mxl": base64.b64encode(take.mxl).decode(),
         "mp3": base64.b64encode(sound).decode(),
     }
-
-
-def _has_pickup(take: TakeView) -> bool:
-    return len(numbered_bars(take.piece)) < len(take.piece.bars())
 
 
 def _score(take: TakeView, place: int) -> str:

@@ -172,6 +172,20 @@ def bars_of(piece: Piece) -> list[float]:
     return [round(piece.seconds(tick), 3) for tick in [*(bar.start for bar in bars), *ends]]
 
 
+def drawn(piece: Piece, codes: Sequence[int], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a roll is drawn of: notes, bars, the place of bar 1 from 1 on, the mix bar by bar.
+
+    `entry` is the take's in report.json, or empty.
+    """
+    bars = bars_of(piece)
+    return {
+        "notes": notes_of(piece, codes, entry),
+        "bars": bars,
+        "first": 2 if len(numbered_bars(piece)) < len(piece.bars()) else 1,
+        "mix": (entry.get("plan") or [])[: len(bars) - 1],
+    }
+
+
 def _score(piece: Piece, colours: Sequence[str | None], most: int, say: Say) -> list[str]:
     pages = engrave_svg(piece, colours=colours, screen=True)
     kept: list[str] = []

@@ -7,71 +7,24 @@ so a page that was closed, or a server that was killed, needs nothing but to be 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, File, Request, UploadFile
-from fastapi import Path as InPath
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from hocket.errors import ConfigError, ScoreError
-from hocket.reports import take_name
 from hocket.scores import printable
 from hocket.sources import LETTERS, demo_themes
 from hocket.studio import asked
-from hocket.studio.desk import KINDS, Desk
+from hocket.studio.desk import KINDS
 from hocket.studio.documents import document
-from hocket.studio.hub import Hub
+from hocket.studio.replies import Id, Number, Reply, Studio, deleted, file_of, restored, there
 from hocket.studio.safety import MOST_UPLOAD
-from hocket.studio.store import MissingError, Store, new_id
-
-Id = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
-Number = Annotated[int, InPath(ge=1, le=100_000)]
-MEDIA = {
-    "mid": "audio/midi",
-    "musicxml": "application/vnd.recordare.musicxml+xml",
-    "mp3": "audio/mpeg",
-    "svg": "image/svg+xml",
-    "pdf": "application/pdf",
-    "zip": "application/zip",
-    "html": "text/html",
-    "json": "application/json",
-}
-Reply = dict[str, Any]
-
-
-class Studio:
-    """What requests work with."""
-
-    def __init__(self, store: Store, desk: Desk, hub: Hub) -> None:
-        self.store, self.desk, self.hub = store, desk, hub
-        self._reading, self._making = CapacityLimiter(2), CapacityLimiter(2)
-        self._made: dict[str, asyncio.Lock] = {}
-
-    async def do(self, work: Callable[..., Any], *values: Any) -> Any:
-        """Do something with the store, away from the loop."""
-        return await to_thread.run_sync(partial(work, *values))
-
-    async def read(self, *values: Any) -> dict[str, Any]:
-        """Read a theme at the desk."""
-        return await to_thread.run_sync(
-            partial(self.desk.work, "read", *values), limiter=self._reading
-        )
-
-    async def made(self, target: Path, work: str, *values: Any) -> Path:
-        """Return a file, made at the desk if it is not there yet; once, however many ask."""
-        lock = self._made.setdefault(str(target), asyncio.Lock())
-        async with lock:
-            if not target.is_file():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                call = partial(self.desk.work, work, str(target), *values)
-                await to_thread.run_sync(call, limiter=self._making)
-        self._made.pop(str(target), None)
-        return target
+from hocket.studio.store import new_id
+from hocket.studio.takes import add_takes
 
 
 def routes(studio: Studio) -> APIRouter:
@@ -124,9 +77,7 @@ def routes(studio: Studio) -> APIRouter:
                         continue
                     yield f"data: {text}\n\n".encode()
 
-        return StreamingResponse(
-            lines(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-        )
+        return StreamingResponse(lines(), media_type="text/event-stream")
 
     @api.patch("/projects/{project}", tags=["projects"])
     async def rename_project(project: Id, wanted: asked.ProjectName) -> Reply:
@@ -140,12 +91,12 @@ def routes(studio: Studio) -> APIRouter:
         """Delete a project; for a day it can be restored. Its jobs are stopped."""
         for job in await studio.do(store.open_jobs, project):
             await studio.do(store.wish_to_stop, job)
-        return await _delete(studio, "projects", project)
+        return await deleted(studio, "projects", project)
 
     @api.post("/projects/{project}/restore", tags=["projects"])
     async def restore_project(project: Id) -> Reply:
         """Bring a deleted project back."""
-        return await _restore(studio, "projects", project)
+        return await restored(studio, "projects", project)
 
     # themes
 
@@ -176,12 +127,10 @@ def routes(studio: Studio) -> APIRouter:
     async def change_theme(theme: Id, wanted: asked.ThemeChange) -> Reply:
         """Trim a theme to some of its bars; empty gives all again."""
         row = await studio.do(store.row, "themes", theme)
-        if wanted.bars is None:
-            return {}
-        source = row["source"] if row["source"].startswith("demo:") else ""
-        home = str(store.theme_folder(theme))
-        read = await studio.read(home, row["name"], source, wanted.bars)
-        learned = int((store.theme_folder(theme) / f"{read['digest']}.theme").exists())
+        home = store.theme_folder(theme)
+        source = "" if (home / "upload").exists() else row["source"]  # a demo theme has no upload
+        read = await studio.read(str(home), row["name"], source, wanted.bars)
+        learned = int((home / f"{read['digest']}.theme").exists())
         change = partial(
             store.update,
             info=read["info"],
@@ -195,18 +144,18 @@ def routes(studio: Studio) -> APIRouter:
     @api.delete("/themes/{theme}", tags=["themes"])
     async def delete_theme(theme: Id) -> Reply:
         """Remove a theme from its project; for a day it can be restored."""
-        return await _delete(studio, "themes", theme)
+        return await deleted(studio, "themes", theme)
 
     @api.post("/themes/{theme}/restore", tags=["themes"])
     async def restore_theme(theme: Id) -> Reply:
         """Bring a removed theme back."""
-        return await _restore(studio, "themes", theme)
+        return await restored(studio, "themes", theme)
 
     @api.get("/themes/{theme}/shown", tags=["themes"])
     async def show_theme(theme: Id) -> Response:
         """Return a theme's notes in seconds, and its bars."""
         row = await studio.do(store.row, "themes", theme)
-        return _file(store.theme_folder(theme) / f"{row['digest']}.json")
+        return file_of(store.theme_folder(theme) / f"{row['digest']}.json")
 
     @api.get("/themes/{theme}/sound", tags=["themes"])
     async def hear_theme(theme: Id) -> Response:
@@ -214,7 +163,7 @@ def routes(studio: Studio) -> APIRouter:
         row = await studio.do(store.row, "themes", theme)
         home = store.theme_folder(theme)
         piece, target = home / f"{row['digest']}.mid", home / f"{row['digest']}.mp3"
-        return _file(await studio.made(target, "export", row["name"], str(piece), []))
+        return file_of(await studio.made(target, "export", row["name"], str(piece), []))
 
     # jobs
 
@@ -255,151 +204,24 @@ def routes(studio: Studio) -> APIRouter:
     async def delete_job(job: Id) -> Reply:
         """Delete a fusion with all its takes; for a day it can be restored."""
         await studio.do(store.wish_to_stop, job)
-        return await _delete(studio, "jobs", job)
+        return await deleted(studio, "jobs", job)
 
     @api.post("/jobs/{job}/restore", tags=["jobs"])
     async def restore_job(job: Id) -> Reply:
         """Bring a deleted fusion back."""
-        return await _restore(studio, "jobs", job)
+        return await restored(studio, "jobs", job)
 
     @api.get("/seeds/{job}/{number}/sound", tags=["jobs"])
     async def hear_seed(job: Id, number: Number) -> Response:
         """Return an opening as MP3."""
         await studio.do(store.row, "jobs", job)
         home = store.seeds_folder(job)
-        piece = _there(home / f"seed-{number:02d}.mid")
+        piece = there(home / f"seed-{number:02d}.mid")
         target = home / f"seed-{number:02d}.mp3"
-        return _file(await studio.made(target, "export", piece.stem, str(piece), []))
+        return file_of(await studio.made(target, "export", piece.stem, str(piece), []))
 
-    # takes
-
-    async def take_of(fusion: str, number: int) -> Path:
-        await studio.do(store.row, "jobs", fusion)
-        return _there(store.run_folder(fusion) / f"{take_name(number)}.mid")
-
-    @api.get("/fusions/{fusion}/takes/{number}/shown", tags=["takes"])
-    async def show_take(fusion: Id, number: Number) -> Response:
-        """Return a take's notes in seconds with where each comes from, its bars and its mix."""
-        await take_of(fusion, number)
-        return _file(store.made_folder(fusion) / f"{take_name(number)}.json")
-
-    @api.get("/fusions/{fusion}/takes/{number}/score", tags=["takes"])
-    async def score(fusion: Id, number: Number) -> Response:
-        """Return the pages of a take's score as SVG, in a JSON list."""
-        take = await take_of(fusion, number)
-        target = store.made_folder(fusion) / f"{take_name(number)}.pages.json"
-        made = await studio.made(
-            target, "engraved", take.stem, str(take), str(store.run_folder(fusion))
-        )
-        return _file(made)
-
-    @api.get("/fusions/{fusion}/takes/{number}/why", tags=["takes"])
-    async def why(fusion: Id, number: Number, bar: int) -> Reply:
-        """Return why the notes of a bar are there: the likeliest others, and each theme's vote."""
-        take = await take_of(fusion, number)
-        call = partial(studio.desk.work, "why", str(take), take.stem, bar)
-        found: Reply = await to_thread.run_sync(call)
-        return found
-
-    @api.get("/fusions/{fusion}/takes/{number}/file/{kind}", tags=["takes"])
-    async def download(fusion: Id, number: Number, kind: str) -> Response:
-        """Return a take as a file: mid, musicxml, mp3, svg, pdf, or all of them in a zip."""
-        take = await take_of(fusion, number)
-        if kind == "zip":
-            files = await _files(studio, fusion, take)
-            target = store.made_folder(fusion) / f"{take.stem}.zip"
-            made = await studio.made(target, "zip", take.stem, files)
-            return _file(made, f"{take.stem}.zip")
-        if kind not in KINDS:
-            raise MissingError(f"takes are not written as {kind!r}; there are {', '.join(KINDS)}")
-        paths = await _exported(studio, fusion, take, kind)
-        if len(paths) > 1:
-            files = {path.name: str(path) for path in paths}
-            target = store.made_folder(fusion) / f"{take.stem}.{kind}.zip"
-            made = await studio.made(target, "zip", take.stem, files)
-            return _file(made, f"{take.stem}-{kind}.zip")
-        return _file(paths[0], paths[0].name)
-
-    @api.patch("/fusions/{fusion}/takes/{number}", tags=["takes"])
-    async def change_take(fusion: Id, number: Number, wanted: asked.TakeChange) -> Reply:
-        """Mark a take as a favourite, or not."""
-        await take_of(fusion, number)
-        mark = partial(store.mark_take, favourite=int(wanted.favourite))
-        await studio.do(mark, fusion, number)
-        return {}
-
-    @api.delete("/fusions/{fusion}/takes/{number}", tags=["takes"])
-    async def delete_take(fusion: Id, number: Number) -> Reply:
-        """Take a take off the list; it can be restored."""
-        await take_of(fusion, number)
-        await studio.do(partial(store.mark_take, deleted=store.now()), fusion, number)
-        return {}
-
-    @api.post("/fusions/{fusion}/takes/{number}/restore", tags=["takes"])
-    async def restore_take(fusion: Id, number: Number) -> Reply:
-        """Bring a take back."""
-        await take_of(fusion, number)
-        await studio.do(partial(store.mark_take, deleted=None), fusion, number)
-        return {}
-
-    @api.post("/fusions/{fusion}/takes/{number}/more", status_code=202, tags=["takes"])
-    async def more(fusion: Id, number: Number) -> Reply:
-        """Write more like a take: from its opening, in its form, with other chance."""
-        await take_of(fusion, number)
-        key: str = await studio.do(store.more_like, fusion, number)
-        return {"id": key}
-
-    @api.get("/fusions/{fusion}/zip", tags=["takes"])
-    async def everything(fusion: Id) -> Response:
-        """Return all takes that are not deleted, as all kinds of file, in a zip."""
-        row = await studio.do(store.row, "jobs", fusion)
-        gone = await studio.do(store.deleted_takes, fusion)
-        files: dict[str, str] = {}
-        for take in row["result"].get("takes", []):
-            if take["number"] not in gone:
-                files |= await _files(studio, fusion, await take_of(fusion, take["number"]))
-        run = store.run_folder(fusion)
-        files |= {n: str(run / n) for n in ("index.html", "report.json") if (run / n).is_file()}
-        if not files:
-            raise MissingError("no takes here yet")
-        target = store.made_folder(fusion) / "all.zip"
-        await studio.do(target.unlink, True)
-        return _file(await studio.made(target, "zip", "all takes", files), "hocket-takes.zip")
-
-    @api.get("/fusions/{fusion}/page", tags=["takes"])
-    async def shared(fusion: Id) -> Response:
-        """Return the page to share: one file, no network."""
-        await studio.do(store.row, "jobs", fusion)
-        return _file(_there(store.run_folder(fusion) / "index.html"), "hocket.html")
-
-    @api.get("/fusions/{fusion}/report", tags=["takes"])
-    async def report(fusion: Id) -> Response:
-        """Return recipe and measures of every take."""
-        await studio.do(store.row, "jobs", fusion)
-        return _file(_there(store.run_folder(fusion) / "report.json"), "report.json")
-
+    add_takes(api, studio)
     return api
-
-
-async def _files(studio: Studio, fusion: str, take: Path) -> dict[str, str]:
-    found = [path for kind in KINDS for path in await _exported(studio, fusion, take, kind)]
-    return {path.name: str(path) for path in found}
-
-
-async def _exported(studio: Studio, fusion: str, take: Path, kind: str) -> list[Path]:
-    """Return a take as a kind of file; several where pages are files."""
-    if kind == "mid":
-        return [take]
-    made = studio.store.made_folder(fusion)
-    done = made / f".{take.stem}.{kind}.done"
-    if not done.is_file():
-        target = made / f"{take.stem}.{kind}"
-        lettered = sorted((studio.store.run_folder(fusion) / "themes").glob("?.theme"))
-        colours = [str(f) for f in lettered] if kind in ("svg", "pdf") else []
-        if not target.is_file():
-            await studio.made(done, "exported", take.stem, str(take), str(target), colours)
-    single = made / f"{take.stem}.{kind}"
-    return [single] if single.is_file() else sorted(made.glob(f"{take.stem}-*.{kind}"))
 
 
 async def _add(studio: Studio, project: str, key: str, name: str, source: str) -> Reply:
@@ -427,39 +249,8 @@ async def _queue(
     return {"id": await studio.do(studio.store.add_job, project, kind, asks)}
 
 
-async def _delete(studio: Studio, table: str, key: str) -> Reply:
-    await studio.do(studio.store.row, table, key)
-    await studio.do(partial(studio.store.update, deleted=studio.store.now()), table, key)
-    return {}
-
-
-async def _restore(studio: Studio, table: str, key: str) -> Reply:
-    await studio.do(partial(studio.store.update, deleted=None), table, key)
-    return {}
-
-
 def _keep(home: Path, content: bytes) -> None:
     from hocket.scores.files import atomic_write
 
     home.mkdir(parents=True)
     atomic_write(home / "upload", content)
-
-
-def _there(path: Path) -> Path:
-    if path.is_symlink() or not path.is_file():
-        raise MissingError(f"{path.name} is not there; reload the page")
-    return path
-
-
-def _file(path: Path, name: str = "") -> Response:
-    """Return a file; with a name, to be saved under it and never shown as a page of ours."""
-    headers = {"cache-control": "private, max-age=3600" if path.suffix == ".mp3" else "no-store"}
-    if name:
-        headers["content-disposition"] = f'attachment; filename="{name}"'
-    kind = MEDIA.get(path.suffix[1:], "application/octet-stream")
-    return FileResponse(_there(path), media_type=kind, headers=headers)
-
-
-def as_text(value: Any) -> str:
-    """Return JSON in one line."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -61,10 +61,9 @@ class Demo(_Asked):
 
 
 class ThemeChange(_Asked):
-    """Another name for a theme, or the bars of it that are kept; empty for all."""
+    """The bars of a theme that are kept; empty for all."""
 
-    name: _NAME | None = None
-    bars: Annotated[str, Field(pattern=r"^(\d{1,5}-\d{1,5})?$")] | None = None
+    bars: Annotated[str, Field(pattern=r"^(\d{1,5}-\d{1,5})?$")]
 
 
 class TakeChange(_Asked):

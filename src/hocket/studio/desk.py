@@ -79,7 +79,8 @@ def _end(child: Any) -> None:
 
 
 def _called(values: tuple[Any, ...]) -> str:
-    return str(values[1]) if len(values) > 1 else "this"
+    """Return what a piece of work is about: its second value, for people."""
+    return str(values[1])
 
 
 def _child(answer: Connection, name: str, values: tuple[Any, ...]) -> None:
@@ -128,7 +129,7 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
     from hocket.scores.files import atomic_write, write_text
     from hocket.scores.midi import midi_bytes
     from hocket.sources import read_piece, read_source
-    from hocket.studio.shown import facts, piece_shown
+    from hocket.studio.shown import MOST_NOTES, facts, piece_shown
 
     home, heard = Path(folder), _Remarks()
     given = read_source(source, False, heard) if source else _uploaded(home, name, heard)
@@ -140,6 +141,8 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
     digest = hashlib.sha256(content).hexdigest()[:16]
     atomic_write(home / f"{digest}.mid", content)
     write_text(home / f"{digest}.json", json.dumps(piece_shown(piece)))
+    if len(piece.notes) > MOST_NOTES:
+        heard.remark(f"only its first {MOST_NOTES:,} notes are drawn; all are learned")
     info = facts(piece) | {"remarks": heard.told[:20], "whole": whole}
     return {"digest": digest, "info": info}
 
@@ -169,7 +172,7 @@ def export(target: str, name: str, take: str, themes: list[str]) -> dict[str, An
     """Make a file of a piece; its kind is that of `target`. `themes` colour the heads."""
     from hocket import exports
 
-    if target.endswith((".mp3", ".wav")):
+    if target.endswith(".mp3"):
         exports.render(take, out=target)
     else:
         exports.engrave(take, out=target, against=themes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import threading
 import time
 from contextlib import suppress
 
-from hocket.studio.store import LEASE_SECONDS, Lock, Store
+from hocket.studio.locks import Lock
+from hocket.studio.store import LEASE_SECONDS, Store
 
 LOOK_SECONDS = 0.25
 
@@ -24,7 +26,10 @@ class Keeper:
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def start(self) -> None:
-        """Begin to look after them."""
+        """Begin to look after them; locks that dead workers left behind are cleared away."""
+        home = self.store.inside("workers")
+        for file in home.iterdir() if home.is_dir() else ():
+            self._is_dead(file.name)
         self._thread.start()
 
     def stop(self) -> None:
@@ -69,6 +74,7 @@ class Keeper:
             self.workers[owner] = subprocess.Popen(
                 [sys.executable, "-m", "hocket.studio.worker", str(self.store.folder), owner],
                 stdin=subprocess.PIPE,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # as the command line has it
             )
 
     def _is_dead(self, owner: str) -> bool:

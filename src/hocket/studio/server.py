@@ -23,20 +23,21 @@ from starlette.exceptions import HTTPException
 from hocket import __version__
 from hocket.errors import ConfigError, HocketError
 from hocket.scores import printable
-from hocket.studio.api import Studio, routes
+from hocket.studio.api import routes
 from hocket.studio.desk import Desk
 from hocket.studio.documents import document
 from hocket.studio.hub import Hub
 from hocket.studio.keeper import Keeper
+from hocket.studio.locks import Lock
+from hocket.studio.replies import Studio
 from hocket.studio.safety import Guard, is_loopback, names_of
-from hocket.studio.store import Lock, MissingError, Store
+from hocket.studio.store import MissingError, Store
 
 PORT = 4625
 """HOCK on a telephone."""
 _KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
 }
 
 
@@ -121,7 +122,7 @@ def _files(app: FastAPI, token: str) -> None:
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def index() -> Response:
-        return Response(page, media_type="text/html", headers={"cache-control": "no-store"})
+        return Response(page, media_type="text/html")
 
     @app.api_route("/static/{name}", methods=["GET", "HEAD"], include_in_schema=False)
     async def static(name: str) -> Response:

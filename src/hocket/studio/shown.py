@@ -12,7 +12,7 @@ from hocket.analysis.provenance import origins
 from hocket.music import Piece
 from hocket.music.bars import numbered_bars
 from hocket.music.pitch import estimate_key, key_name
-from hocket.page.contents import bars_of, load_report, notes_of
+from hocket.page.contents import drawn, load_report
 from hocket.page.recipe import command
 from hocket.page.words import in_words
 from hocket.reports import take_name
@@ -24,15 +24,9 @@ MOST_NOTES = 40_000
 """Of a theme that is drawn whole."""
 
 
-def piece_shown(piece: Piece, code: int = 0) -> dict[str, Any]:
-    """Return a piece as the page draws it, all its notes of one theme."""
-    notes = piece.notes[:MOST_NOTES]
-    return {
-        "notes": notes_of(piece, [code] * len(notes), {}),
-        "bars": bars_of(piece),
-        "first": 2 if len(numbered_bars(piece)) < len(piece.bars()) else 1,
-        "mix": [],
-    }
+def piece_shown(piece: Piece) -> dict[str, Any]:
+    """Return a theme as the page draws it, up to `MOST_NOTES`."""
+    return drawn(piece, [0] * min(len(piece.notes), MOST_NOTES), {})
 
 
 def facts(piece: Piece) -> dict[str, Any]:
@@ -83,9 +77,5 @@ def _take_shown(
     piece: Piece, themes: Mapping[str, Theme], entry: Mapping[str, Any]
 ) -> dict[str, Any]:
     traced = origins(piece, runs.named(themes))
-    bars = bars_of(piece)
-    return piece_shown(piece) | {
-        "notes": notes_of(piece, traced.codes.tolist(), entry),
-        "mix": (entry.get("plan") or [])[: len(bars) - 1],
-        "shares": [round(float(share), 4) for share in traced.shares],
-    }
+    shares = [round(float(share), 4) for share in traced.shares]
+    return drawn(piece, traced.codes.tolist(), entry) | {"shares": shares}

@@ -1,7 +1,7 @@
 """Projects, themes, jobs and takes in SQLite, with their files beside it in one folder.
 
     studio.db                       everything but files; WAL, every commit on disk before it is told
-    themes/ID/                      upload, piece.mid, shown.json, and DIGEST.theme once learned
+    themes/ID/                      upload; DIGEST.mid, .json, .mp3 of it, and .theme once learned
     fusions/ID/run/                 what `hocket fuse` writes
     fusions/ID/made/                what was made of it for the page: sound, score, zip
     seeds/ID/                       openings to hear
@@ -13,7 +13,6 @@ the moment a worker dies, however it dies, so that no job waits for a lease to r
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import sqlite3
@@ -297,10 +296,6 @@ class Store:
         words = "select number from takes where fusion=? and deleted is not null"
         return {row["number"] for row in self.rows(words, fusion)}
 
-    def now(self) -> float:
-        """Return the time, in seconds."""
-        return time.time()
-
     # folders
 
     def theme_folder(self, key: str) -> Path:
@@ -369,45 +364,6 @@ class Store:
         path = self.inside(*names)
         if path.exists():
             shutil.rmtree(path, ignore_errors=True)
-
-
-class Lock:
-    """A file that one process at a time holds, until it lets go or dies."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._descriptor: int | None = None
-
-    def take(self) -> bool:
-        """Hold it; return False where another process does."""
-        make_folder(self.file.parent)
-        descriptor = os.open(
-            self.file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600
-        )
-        try:
-            _lock(descriptor)
-        except OSError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def free(self) -> None:
-        """Let go."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def new_id() -> str:

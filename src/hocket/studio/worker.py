@@ -26,7 +26,8 @@ from hocket.scores.files import make_folder
 from hocket.scores.midi import read_midi
 from hocket.sources import Theme, saved_theme
 from hocket.studio.documents import trimmed_name
-from hocket.studio.store import Lock, Store
+from hocket.studio.locks import Lock
+from hocket.studio.store import Store
 
 if TYPE_CHECKING:
     from hocket.training import Progress
@@ -55,7 +56,7 @@ class Work:
         self.progress: dict[str, Any] = {"stage": "starting", "curves": {}}
         if job["kind"] in ("learn", "fuse"):
             self.progress["curves"] = dict(job["progress"].get("curves", {}))
-        self.theme = ""
+        self.theme, self.takes = "", list[dict[str, Any]]()
         self._lost = self._stop = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -122,8 +123,8 @@ class Work:
         """List the takes, which can be seen and heard from now on."""
         from hocket.studio import shown
 
-        takes = shown.write_takes(folder, self.store.made_folder(self.job["id"]))
-        self.store.update("jobs", self.job["id"], result={"takes": takes})
+        self.takes = shown.write_takes(folder, self.store.made_folder(self.job["id"]))
+        self.store.update("jobs", self.job["id"], result={"takes": self.takes})
         self._set(stage="page")
 
     def preparing(self, files: int, of: int) -> None:
@@ -158,9 +159,7 @@ class Work:
         make_folder(run.parent)
         workflows.fuse(*themes, out=run, overwrite=True, reporter=self, **args["knobs"])
         self._go_on()
-        from hocket.studio import shown
-
-        return {"takes": shown.write_takes(run, self.store.made_folder(self.job["id"]))}
+        return {"takes": self.takes}
 
     def _learned(self, key: str) -> Theme:
         """Return a theme with what is learned of it, learning it first where that is to be done."""
@@ -206,7 +205,6 @@ def _mark(knobs: Mapping[str, Any]) -> str:
 
 def main(folder: str, owner: str) -> int:
     """Do jobs until standard input ends."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     store = Store(Path(folder))
     lock = Lock(store.inside("workers", owner))
     if not lock.take():
