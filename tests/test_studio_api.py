@@ -256,3 +256,13 @@ def test_kills_lose_nothing(theme_files: list[Path], tmp_path: Path) -> None:
         assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert load(run / "themes" / "A.theme").step <= 40
     studio.close()
+
+
+def test_an_upload_named_like_a_demo_theme_stays_itself(
+    served: Served, theme_files: list[Path]
+) -> None:
+    project = served.project()
+    key = served.upload(project, "demo:satie-gymnopedie-1", theme_files[0].read_bytes())["id"]
+    trimmed = served.client.patch(f"/api/themes/{key}", json={"bars": "1-5"}).json()
+    assert (trimmed["metre"], trimmed["whole"]) == ("4/4", 8)
+    assert served.client.patch(f"/api/themes/{key}", json={"name": "x"}).status_code == 422
