@@ -15,8 +15,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from hocket.errors import ConfigError
+from hocket.locks import Lock
 from hocket.studio import peers
-from hocket.studio.locks import Lock
 from hocket.studio.safety import MOST_JSON, Guard, names_of
 from hocket.studio.server import app_of, serve
 from hocket.studio.store import MissingError, Store

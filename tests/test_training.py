@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import math
+import os
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import llvmlite.binding
@@ -14,14 +18,22 @@ import torch
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, TrainingConfig
 from hocket.corpus import Corpus, build, held_out_batches, input_sizes, training_batch
-from hocket.errors import CheckpointError, ConfigError
+from hocket.errors import CheckpointError, ConfigError, ScoreError
 from hocket.generation import mix, sample
 from hocket.generation.choir import Choir, Singer
 from hocket.generation.rules import Rules, barred
 from hocket.model import convert
 from hocket.music import Note, Piece
 from hocket.tokens import VOCAB, decode, encode
-from hocket.training import ASKED, Checkpoint, Progress, learn, settings_fingerprint, workers
+from hocket.training import (
+    ASKED,
+    Checkpoint,
+    Position,
+    Progress,
+    learn,
+    settings_fingerprint,
+    workers,
+)
 from hocket.training import checkpoint as checkpoints
 from hocket.training.descent import learning_rate
 from hocket.training.gradients import OnGpu
@@ -90,14 +102,13 @@ def through_a_file(checkpoint: Checkpoint, file: Path) -> Checkpoint:
 
 def assert_same(one: Checkpoint, two: Checkpoint, *, but: tuple[str, ...] = ()) -> None:
     """Check that two checkpoints are equal bit for bit, wall-clock times apart."""
-    for kind in ("weights", "best", "first_moment", "second_moment", "carry"):
+    for kind in ("weights", "best", "first_moment", "second_moment", "carry", "random"):
         if kind in but:
             continue
         left, right = getattr(one, kind), getattr(two, kind)
         assert left.keys() == right.keys()
         for name in left:
             assert torch.equal(left[name], right[name]), f"{kind}.{name}"
-    assert torch.equal(one.random, two.random)
     untimed = [
         replace(
             c.position,
@@ -239,7 +250,7 @@ def test_what_others_draw_from_torch_s_generator_changes_nothing(
         torch.rand(7)
         run.step()
         run.step()
-    assert_same(*(replace(run.checkpoint(), random=torch.empty(0)) for run in runs))
+    assert_same(*(replace(run.checkpoint(), random={}) for run in runs))
 
 
 # Stopping and going on
@@ -349,11 +360,11 @@ def test_a_gpu_is_used_only_if_asked_for_and_there(
 
 def test_the_chance_of_a_gpu_is_kept(corpus: Corpus, config: RunConfig, tmp_path: Path) -> None:
     _, saved, _ = learned(corpus, config, stop_at=1)
-    assert saved.cuda_random is None
+    assert set(saved.random) == {"cpu.0"}
     state = torch.arange(16, dtype=torch.uint8)
-    kept = through_a_file(replace(saved, cuda_random=state), tmp_path / "t.safetensors")
-    assert kept.cuda_random is not None
-    assert torch.equal(kept.cuda_random, state)
+    held = {**saved.random, "cuda.0": state}
+    kept = through_a_file(replace(saved, random=held), tmp_path / "t.safetensors")
+    assert torch.equal(kept.random["cuda.0"], state)
 
 
 def test_the_processor_s_way_and_the_gpu_s_way_find_the_same_gradients(
@@ -379,7 +390,7 @@ def test_the_processor_s_way_and_the_gpu_s_way_find_the_same_gradients(
 def test_a_gpu_learns_too(corpus: Corpus, config: RunConfig, tmp_path: Path) -> None:
     there = changed(config, device="cuda")
     _, saved, _ = learned(corpus, there, stop_at=5)
-    assert saved.cuda_random is not None
+    assert "cuda.0" in saved.random
     end, _, told = learned(corpus, there, resume=through_a_file(saved, tmp_path / "t.safetensors"))
     assert len(told) == STEPS - 5
     assert all(tensor.device.type == "cpu" for tensor in end.best.values())
@@ -445,8 +456,24 @@ def test_checkpoints_that_do_not_fit_are_refused(
     assert "not there" in refused(file, saved.settings)
     data = checkpoints.to_bytes(saved)
     file.write_bytes(data)
-    assert "other themes, settings" in refused(file, "0123456789abcdef")
-    for torn in (b"", data[:7], data[:300], data[: len(data) // 2], data[:-1], b"{}" + data):
+    for part, words in (
+        ("config", "other settings"),
+        ("vocabulary", "another vocabulary"),
+        ("data", "other themes"),
+        ("base", "another base model"),
+    ):
+        others = re.sub(rf"{part}=\S+", f"{part}=0123", saved.settings)
+        assert f"belongs to {words}; resume" in refused(file, others)
+    changed_inside = data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]
+    for torn in (
+        b"",
+        data[:7],
+        data[:300],
+        data[: len(data) // 2],
+        data[:-1],
+        b"{}" + data,
+        changed_inside,
+    ):
         file.write_bytes(torn)
         assert "torn or foreign" in refused(file, saved.settings)
 
@@ -458,7 +485,56 @@ def test_checkpoints_that_do_not_fit_are_refused(
 def test_a_header_that_is_none_is_refused(position: str, tmp_path: Path) -> None:
     from safetensors.torch import save
 
-    file = tmp_path / "training.safetensors"
-    header = {"settings": "x", "position": position}
-    file.write_bytes(save({"random": torch.get_rng_state()}, metadata=header))
-    assert "torn or foreign" in refused(file, "x")
+    file, tensors = tmp_path / "training.safetensors", {"random.cpu.0": torch.get_rng_state()}
+    rest = {"settings": "x", "ranks": "1", "made_with": "{}", "config": ""}
+    for said, fine in ((json.dumps(asdict(Position())), True), (position, False)):
+        header = {**rest, "position": said}
+        sealed = {**header, "sha256": checkpoints._digest(header, tensors)}
+        file.write_bytes(save(tensors, metadata={"checkpoint": json.dumps(sealed)}))
+        if fine:
+            assert checkpoints.load(file, "x").position == Position()
+        else:
+            assert "torn or foreign" in refused(file, "x")
+
+
+def test_two_are_kept_and_the_newest_whole_one_is_taken(
+    corpus: Corpus, config: RunConfig, tmp_path: Path
+) -> None:
+    ones = [learned(corpus, config, stop_at=step)[1] for step in (2, 3, 4)]
+    files = (tmp_path / "training.safetensors", tmp_path / "training.previous.safetensors")
+    for one in ones:
+        checkpoints.save(*files, one)
+    assert {file.name for file in tmp_path.iterdir()} == {file.name for file in files}
+    said: list[str] = []
+    settings = ones[0].settings
+    assert checkpoints.newest(files, settings, said.append) == checkpoints.to_bytes(ones[2])
+    assert said == []
+    files[0].write_bytes(files[0].read_bytes()[:-9])
+    assert checkpoints.newest(files, settings, said.append) == checkpoints.to_bytes(ones[1])
+    (words,) = said
+    assert "training.safetensors: torn or foreign" in words
+    assert words.endswith("going on from training.previous.safetensors, step 3")
+    with pytest.raises(CheckpointError, match="belongs to other settings"):
+        checkpoints.newest(files, "config=0" + settings[8:], said.append)
+    files[0].unlink()  # killed between two renames
+    assert checkpoints.newest(files, settings, said.append) == checkpoints.to_bytes(ones[1])
+    files[1].write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"training\.safetensors: not there"):
+        checkpoints.newest(files, settings, said.append)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    corpus: Corpus, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (learned(corpus, config, stop_at=step)[1] for step in (2, 3))
+    files = (tmp_path / "training.safetensors", tmp_path / "training.previous.safetensors")
+    checkpoints.save(*files, one)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ScoreError, match=r"no space left on device.* last checkpoint is whole"):
+        checkpoints.save(*files, two)
+    assert [file.name for file in tmp_path.iterdir()] == ["training.safetensors"]
+    assert files[0].read_bytes() == checkpoints.to_bytes(one)

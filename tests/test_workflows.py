@@ -236,7 +236,7 @@ def test_a_resumed_run_is_the_undisturbed_one(
 def test_a_run_resumes_only_what_it_was(run_folder: Path) -> None:
     data = (run_folder / "themes/B.mid").read_bytes()
     write(read(run_folder / "themes/B.mid").transposed(1), run_folder / "themes/B.mid")
-    with pytest.raises(CheckpointError, match="other themes, settings"):
+    with pytest.raises(CheckpointError, match="other themes"):
         hocket.resume(run_folder)
     (run_folder / "themes/B.mid").write_bytes(data)
     (run_folder / "training.safetensors").unlink()

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket import config, exports, workflows
+from hocket import config, exports, team, workflows
 from hocket.arguments import parser
 from hocket.errors import ConfigError, HocketError
 from hocket.knobs import given
@@ -209,19 +209,22 @@ def _seeds(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _interruptible(display: Display) -> Iterator[None]:
-    """Let the first Ctrl-C stop learning in order, the second break off."""
-    previous = signal.signal(signal.SIGINT, display.interrupt)
+def _interruptible(display: Display, *others: signal.Signals) -> Iterator[None]:
+    """Let the first Ctrl-C, or other such signal, stop learning in order, the second break off."""
+    signals = (signal.SIGINT, *others)
+    previous = [signal.signal(one, display.interrupt) for one in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for one, before in zip(signals, previous, strict=True):
+            signal.signal(one, before)
 
 
 def _train(options: argparse.Namespace) -> int:
     from hocket.display import Display
 
-    with Display() as display, _interruptible(display):
+    first = team.is_first()
+    with Display(quiet=not first) as display, _interruptible(display, signal.SIGTERM):
         weights = workflows.train(
             options.corpus,
             out=options.out,
@@ -231,7 +234,8 @@ def _train(options: argparse.Namespace) -> int:
             reporter=display,
             **given(options),
         )
-    display.show_base(weights, Path(options.out))
+    if first:
+        display.show_base(weights, Path(options.out))
     return INTERRUPTED if display.should_stop() else 0
 
 

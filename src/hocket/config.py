@@ -18,6 +18,9 @@ from hocket.errors import ConfigError
 
 _C = TypeVar("_C")
 
+MOST_CHARACTERS = 100_000
+"""Of settings as TOML."""
+
 
 def knob(
     default: Any,
@@ -265,14 +268,14 @@ def from_dict(kind: type[_C], values: Mapping[str, Any], where: str = "config") 
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - set(fields)):
         raise ConfigError(
-            f"{where}: no setting is called {unknown[0]!r}; known: {', '.join(fields)}"
+            f"{where}: no setting is called {_said(unknown[0])}; known: {', '.join(fields)}"
         )
     built = {}
     for name, value in values.items():
         place = f"{where}.{name}"
         if dataclasses.is_dataclass(types[name]):
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{place}: a table of settings is needed, not {value!r}")
+                raise ConfigError(f"{place}: a table of settings is needed, not {_said(value)}")
             built[name] = from_dict(typing.cast("type[Any]", types[name]), value, place)
         else:
             built[name] = _checked(value, types[name], fields[name].metadata, place)
@@ -312,10 +315,16 @@ def dumps(config: RunConfig) -> str:
 
 def loads(text: str, where: str = "config") -> RunConfig:
     """Read settings from TOML text; raises `ConfigError` naming the place."""
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(
+            f"{where}: more than {MOST_CHARACTERS} characters; settings need far fewer"
+        )
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}") from None
+    except ValueError as error:  # also a number of thousands of digits
+        raise ConfigError(f"{where}: not TOML: {_brief(str(error))}") from None
+    except RecursionError:
+        raise ConfigError(f"{where}: not TOML that can be read: tables without end") from None
     return from_dict(RunConfig, values, where)
 
 
@@ -334,22 +343,35 @@ def fault(value: Any, allowed: tuple[Any, ...], known: Mapping[str, Any]) -> str
     """Return why a knob, by its field's metadata, cannot have this value; empty if it can."""
     if type(value) not in allowed:
         names = " or ".join(k.__name__ for k in allowed if k is not type(None))
-        return f"{value!r} is not a value of type {names}"
+        return f"{_said(value)} is not a value of type {names}"
     if known["choices"] and value not in known["choices"]:
-        return f"{value!r} is none of {', '.join(known['choices'])}"
+        return f"{_said(value)} is none of {', '.join(known['choices'])}"
     low, high = known["low"], known["high"]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if value != value or (low is not None and value < low):
-            return f"{value} is too small; the least is {low}"
-        if high is not None and value > high:
-            return f"{value} is too large; the most is {high}"
+            return f"{_said(value)} is too small; the least is {low}"
+        if value > (most := 2**63 - 1 if high is None else high):
+            return f"{_said(value)} is too large; the most is {most}"
     return ""
 
 
 def _checked(value: Any, kind: Any, known: Mapping[str, Any], place: str) -> Any:
     allowed = typing.get_args(kind) or (kind,)
-    if float in allowed and type(value) is int:
+    if float in allowed and type(value) is int and abs(value) < 1 << 1023:
         value = float(value)
     if words := fault(value, allowed, known):
         raise ConfigError(f"{place}: {words}")
     return value
+
+
+def _said(value: Any) -> str:
+    """Return a value as Python writes it, cut where that is long."""
+    try:
+        return _brief(repr(value))
+    except (ValueError, RecursionError):  # a number of thousands of digits, tables in tables
+        return f"this {type(value).__name__}"
+
+
+def _brief(text: str) -> str:
+    text = "".join(c for c in text if c.isprintable())
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -31,10 +31,10 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Display:
-    """A reporter that draws progress bars; on a pipe it prints a line now and then."""
+    """A reporter that draws bars; on a pipe it prints a line now and then, and nothing if `quiet`."""
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

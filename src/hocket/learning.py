@@ -24,10 +24,11 @@ from hocket.model.theme import to_bytes as theme_bytes
 from hocket.model.weights import Learned, Weights, fingerprint, halved
 from hocket.music import Meter
 from hocket.reporter import Reporter
-from hocket.runs import CHECKPOINT_FILE
-from hocket.scores.files import atomic_write
+from hocket.runs import CHECKPOINT_FILES
+from hocket.scores.files import remove
 from hocket.scores.midi import midi_bytes
 from hocket.sources import Theme
+from hocket.team import ALONE, Team
 from hocket.tokens import FEATURES, VOCAB, sight
 from hocket.training import Checkpoint, hearing
 from hocket.training import checkpoint as checkpoints
@@ -125,40 +126,63 @@ def learn(
     *,
     base: Weights | None = None,
     resume: bool,
+    team: Team = ALONE,
 ) -> Checkpoint:
     """Learn until learning ends or is stopped, and return the last checkpoint.
 
-    With a folder, checkpoints are saved there, and `resume` goes on from the one it holds. Raises
-    `CheckpointError` where that does not fit; with a base model it begins afresh then, since the
-    checkpoint may be of another theme.
+    With a folder, checkpoints are saved there by the first of the `team`, the last two, and `resume`
+    goes on from the newer one that is whole. Raises `CheckpointError` where that does not fit; with a
+    base model it begins afresh then, since the checkpoint may be of another theme.
     """
     earlier, start = None, None if base is None else training.Base(base.arrays, base.fingerprint)
     if resume:
         assert folder is not None
-        file = folder / CHECKPOINT_FILE
+        files = [folder / name for name in CHECKPOINT_FILES]
+        wanted = training.settings_fingerprint(config, corpus, start)
         try:
-            earlier = checkpoints.load(file, training.settings_fingerprint(config, corpus, start))
+            # Read once, by the first rank; every rank sees for itself that what came is whole.
+            data = team.from_first(lambda: checkpoints.newest(files, wanted, reporter.say))
+            earlier = checkpoints.from_bytes(data, wanted, files[0])
         except CheckpointError:
             if base is None:
                 raise
+        else:
+            _tell_differences(earlier, team, reporter)
     saved = -math.inf
 
     def save(checkpoint: Checkpoint) -> None:
         nonlocal saved
+        ended = checkpoint.position.stopped
         due = time.monotonic() - saved >= SECONDS_BETWEEN_SAVES
-        if folder is not None and (due or checkpoint.position.stopped):
-            atomic_write(folder / CHECKPOINT_FILE, checkpoints.to_bytes(checkpoint))
+        if folder is not None and team.rank == 0 and (due or ended):
+            newest, before = (folder / name for name in CHECKPOINT_FILES)
+            checkpoints.save(newest, before, checkpoint)
             saved = time.monotonic()
+            if ended:
+                remove(before)
 
     return training.learn(
         corpus,
         config,
         base=start,
         resume=earlier,
+        team=team,
         on_progress=reporter.learning,
         on_checkpoint=save,
         should_stop=reporter.should_stop,
     )
+
+
+def _tell_differences(earlier: Checkpoint, team: Team, reporter: Reporter) -> None:
+    """Say where the last bits may come out otherwise than in a run that never stopped."""
+    now = {**checkpoints.made_with(), "ranks": str(team.size)}
+    then = {**earlier.made_with, "ranks": str(earlier.ranks)}
+    changed = [f"{key} {then[key]}" for key in sorted(now) if then.get(key, now[key]) != now[key]]
+    if changed:
+        reporter.say(
+            f"begun with {', '.join(changed)}, which is different now: learning goes on, but its last "
+            "bits may not be those of a run that was never stopped"
+        )
 
 
 def was_asked_to_stop(checkpoint: Checkpoint) -> bool:

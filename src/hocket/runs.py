@@ -18,7 +18,8 @@ loss.png                    how the themes were learned
 
 and in both cases
 
-training.safetensors        where learning stands: `hocket fuse --resume` goes on from it
+training.safetensors        where learning stands: `hocket fuse --resume` goes on from it; while it
+                            learns, training.previous.safetensors is the one before
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ from hocket.sources import THEME_SUFFIX, Theme
 from hocket.tokens import VOCAB
 
 CONFIG_FILE = "run.toml"
-CHECKPOINT_FILE = "training.safetensors"
+LOCK_FILE = "training.lock"
+CHECKPOINT_FILES = "training.safetensors", "training.previous.safetensors"
+"""The newest, and, while learning goes on, the one before."""
 CURVE_FILE = "loss.png"
 PAGE_FILE = "index.html"
 THEMES_FOLDER = "themes"
@@ -57,7 +60,7 @@ MOST_TEXT_BYTES = 32 * 2**20
 _OWN_FILES = (
     PAGE_FILE,
     REPORT_FILE,
-    CHECKPOINT_FILE,
+    *CHECKPOINT_FILES,
     CURVE_FILE,
     *stored_weights.FILES,
     CONFIG_FILE,
@@ -90,6 +93,11 @@ class Run:
     def medians(self) -> dict[str, Any]:
         """The median of every measure over the takes."""
         return medians(self.measures)
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether there is a checkpoint in a folder."""
+    return any((folder / name).exists() for name in CHECKPOINT_FILES)
 
 
 def is_run(folder: Path) -> bool:

@@ -16,7 +16,7 @@ matplotlib) are imported where they are used, so that `hocket --help` and `impor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -173,14 +173,14 @@ def learn(
     given: Any = sources[0] if len(sources) == 1 else sources
     theme = read_theme(given, config.pedal, heard, title)
     folder = make_folder(file.with_name(file.name + ".learning"))
-    begun = (folder / runs.CHECKPOINT_FILE).exists()
     learned, checkpoint = learning.learn_theme(
-        "A", theme, base_of(config), config, folder, heard, resume=begun
+        "A", theme, base_of(config), config, folder, heard, resume=runs.is_begun(folder)
     )
     if learning.was_asked_to_stop(checkpoint):
         return replace(theme, learned=None)
     atomic_write(file, to_bytes(learned))
-    remove(folder / runs.CHECKPOINT_FILE)
+    for name in runs.CHECKPOINT_FILES:
+        remove(folder / name)
     with suppress(OSError):  # somebody else's files in it are left
         folder.rmdir()
     return replace(theme, learned=learned)
@@ -234,12 +234,13 @@ def train(
     """Train a base model on a corpus that `prepare` made, and leave it in the folder `out`.
 
     `valid` are the pieces, by their names in the corpus, that judge it, `exclude` pieces that are left
-    out. Called again it goes on where it was stopped, exactly. Raises `ConfigError` or
-    `CheckpointError`.
+    out. Called again it goes on where it was stopped, exactly. Behind `torchrun` each process learns a
+    share of every batch, and the first one writes. Raises `ConfigError`, also where another process
+    is learning in that folder, or `CheckpointError`.
     """
     from numpy import float16
 
-    from hocket import learning, runs
+    from hocket import learning, locks, runs, team
     from hocket.corpus import load_library
     from hocket.corpus.lessons import lessons
     from hocket.model.weights import to_files
@@ -250,12 +251,16 @@ def train(
     if config.model.sees_themes:
         raise ConfigError("--sees-themes: a base model knows no themes; leave it out")
     material = lessons(load_library(corpus), kept=valid, left_out=exclude)
-    make_folder(folder)
-    begun = (folder / runs.CHECKPOINT_FILE).exists()
-    checkpoint = learning.learn(material, config, folder, heard, resume=begun)
-    weights = learning.weights_of(checkpoint, material, config, ())
-    for name, content in to_files(weights, float16).items():
-        atomic_write(folder / name, content)
+    with team.joined(heard.say) as ranks, ExitStack() as held:
+        if ranks.rank == 0:
+            held.enter_context(locks.held(make_folder(folder) / runs.LOCK_FILE, "learns"))
+        begun = ranks.from_first(lambda: bytes([runs.is_begun(folder)])) == b"\1"
+        checkpoint = learning.learn(material, config, folder, heard, resume=begun, team=ranks)
+        weights = learning.weights_of(checkpoint, material, config, ())
+        if ranks.rank == 0:
+            for name, content in to_files(weights, float16).items():
+                atomic_write(folder / name, content)
+        ranks.wait()
     return weights
 
 

@@ -82,17 +82,19 @@ def training_batch(
     step: int,
     before: Batch | None = None,
     *,
+    rows: range | None = None,
     blocks: int = 1,
     each: Each = map,
 ) -> Batch:
     """Return the batch of an optimizer step; held-out bars and padding are not targets.
 
-    `before`, the batch of the step before, spares walking the pieces from their beginnings; it is used
-    up, and changes nothing else. Nor do `blocks`, parts of the rows that `each` may fill at the same
-    time.
+    Of its rows only `rows`, where they are given. `before`, the same rows of the batch of the step
+    before, spares walking the pieces from their beginnings; it is used up, and changes nothing else.
+    Nor do `blocks`, parts of the rows that `each` may fill at the same time.
     """
     chain, window = divmod(step, config.windows)
-    draws = [_draw(corpus, config, rng, chain, row) for row in range(config.batch)]
+    rows = range(config.batch) if rows is None else rows
+    draws = [_draw(corpus, config, rng, chain, row) for row in rows]
     skipped = window * config.window
     walk = before.walk if before is not None and window else None
     return _gathered(

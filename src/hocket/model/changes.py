@@ -29,12 +29,16 @@ def merged(
             key = name.removeprefix(LEFT).removeprefix(BIAS)
             if name.startswith(RIGHT):
                 continue
-            part = changes[name].astype(np.float32)
-            if name.startswith(LEFT):
-                part = part @ changes[RIGHT + key].astype(np.float32)
             weight = result[key.replace("-", ".")]
-            if weight.shape != part.shape:
-                raise ValueError(f"{name} has the shape {part.shape}, not {weight.shape}")
+            part, shape = changes[name], changes[name].shape
+            if name.startswith(LEFT):
+                right = changes[RIGHT + key]
+                shape = (*shape[:-1], *right.shape[1:])  # before the product takes its memory
+            if weight.shape != shape:
+                raise ValueError(f"{name} makes the shape {shape}, not {weight.shape}")
+            part = part.astype(np.float32)
+            if name.startswith(LEFT):
+                part = part @ right.astype(np.float32)
             result[key.replace("-", ".")] = weight + part
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"the theme's changes do not fit the base model: {error}") from None

@@ -112,9 +112,12 @@ def load(file: Path) -> ThemeFile:
         raise CheckpointError(
             f"{file}: no such theme; learn one with `hocket learn FILE -o {file}`"
         ) from None
-    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (
+        OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError
+    ) as error:  # fmt: skip
+        reason = "".join(c for c in str(error)[:200] if c.isprintable())  # it may quote the file
         raise CheckpointError(
-            f"{file}: no theme that can be used ({error}); learn it again"
+            f"{file}: no theme that can be used ({reason}); learn it again"
         ) from None
 
 

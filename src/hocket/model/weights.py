@@ -132,8 +132,12 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
             f"{error.filename}: not there; give a folder that `hocket train`, or `hocket fuse "
             "--preset hybrid`, has left"
         ) from None
-    except (OSError, LookupError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise CheckpointError(f"{folder}: weights cannot be read: {error}; learn again") from None
+    except (
+        OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+        ConfigError,
+    ) as error:  # fmt: skip
+        reason = "".join(c for c in str(error)[:200] if c.isprintable())  # it may quote the file
+        raise CheckpointError(f"{folder}: weights cannot be read: {reason}; learn again") from None
     for name, digest in digests.items():
         if digest != expected.get(name):
             raise CheckpointError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 32 * 2**20  # of any file; MIDI has a smaller limit of its own
 MOST_CHARACTERS = 500  # of a title or a remark
+_MOST_SAID = 1_000  # characters of an error
 READABLE = ".mid, .midi, .musicxml, .xml, .mxl or .abc"
 WRITABLE = (".mid", ".midi")
 
@@ -52,13 +55,23 @@ def read_bytes_with_remarks(
 ) -> Reading:
     """Return the piece in the bytes of a score file with a name; see `read_with_remarks`."""
     file = Path(name)
-    piece, remarks = _parsed(data, file, pedal)
+    with _printable_errors():
+        piece, remarks = _parsed(data, file, pedal)
     title = printable(piece.title)
     title = title if title.strip() else printable(file.stem)
     parts = tuple(part._replace(name=printable(part.name)) for part in piece.parts)
     return Reading(
         replace(piece, title=title, parts=parts), tuple(printable(each) for each in remarks)
     )
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Let errors quote a file, or its name, in a line that any terminal can show."""
+    try:
+        yield
+    except ScoreError as error:
+        raise ScoreError(printable(str(error), _MOST_SAID)) from error
 
 
 def printable(text: str, most: int = MOST_CHARACTERS) -> str:
@@ -109,13 +122,14 @@ def read_columns(path: str | os.PathLike[str], *, pedal: bool = False) -> Column
     """
     file = Path(path)
     data = read_bytes(path, MAX_BYTES)
-    if _kind(data, file) == "midi":
-        from hocket.scores.midi import read_columns as read_midi_columns
-
-        return read_midi_columns(data, file.name, pedal=pedal)
     from hocket.music.columns import Columns
 
-    return Columns.of(_parsed(data, file, pedal)[0])
+    with _printable_errors():
+        if _kind(data, file) == "midi":
+            from hocket.scores.midi import read_columns as read_midi_columns
+
+            return read_midi_columns(data, file.name, pedal=pedal)
+        return Columns.of(_parsed(data, file, pedal)[0])
 
 
 def _kind(data: bytes, file: Path) -> str:

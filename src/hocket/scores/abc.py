@@ -18,11 +18,11 @@ from itertools import chain, islice, takewhile
 
 from hocket.errors import ScoreError
 from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Piece, Tempo
-from hocket.scores.abc_voice import Bar, Voice
+from hocket.scores.abc_voice import Bar, Tally, Voice
 
 MAX_CHARS = 1_000_000
 MAX_VOICES = 64
-MAX_NOTES = 500_000  # after playing the repeats
+MAX_NOTES = 100_000  # after playing the repeats
 
 
 def read_abc(text: str, name: str) -> tuple[Piece, tuple[str, ...]]:
@@ -49,7 +49,8 @@ def read_abc(text: str, name: str) -> tuple[Piece, tuple[str, ...]]:
 
 def _read_lines(text: str, name: str, remarks: dict[str, None]) -> tuple[str, list[Voice]]:
     """Deal the lines of the first tune out to its voices."""
-    header = Voice(name, remarks)
+    written = Tally(name)
+    header = Voice(name, remarks, written)
     declared: dict[str, str] = {}  # voice -> the text of its V: field
     fields: list[tuple[str, str]] = []
     voices: dict[str, Voice] = {}
@@ -61,7 +62,9 @@ def _read_lines(text: str, name: str, remarks: dict[str, None]) -> tuple[str, li
         if label not in voices:
             if len(voices) >= MAX_VOICES:
                 raise ScoreError(f"{name}: more than {MAX_VOICES} voices; split the file")
-            fresh = voices[label] = Voice(name, remarks, label, label if spec else Part().name)
+            fresh = voices[label] = Voice(
+                name, remarks, written, label, label if spec else Part().name
+            )
             for letter, value in fields:
                 fresh.set(letter, value)
             fresh.bars.append(Bar(fresh.meter, fresh.key))
@@ -99,7 +102,7 @@ def _read_lines(text: str, name: str, remarks: dict[str, None]) -> tuple[str, li
                 f"{name}: {line[:20]!r} before any key; start with X:, T: and K: lines"
             )
         elif line:
-            for index, piece in enumerate(re.split(r"\[V:([^\]]*)\]", line)):
+            for index, piece in enumerate(re.split(r"\[V:([^][]{0,200})\]", line)):
                 if index % 2:
                     current = voice(piece.strip())
                 elif piece.strip():

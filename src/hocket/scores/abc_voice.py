@@ -26,7 +26,7 @@ from hocket.scores.abc_fields import (
     read_unit,
 )
 
-MAX_BARS = 50_000  # in a voice, as written
+MAX_WRITTEN = 60_000  # notes, rests, bars, fields and marks of a tune, in all voices together
 _WHOLE = 4 * TICKS_PER_QUARTER
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -41,7 +41,7 @@ _INNER = re.compile(rf"(?P<notes>{_PITCH})(?P<length>{_LENGTH})(?P<tie>-?)")
 _TOKEN = re.compile(
     rf"""(?P<space>[\s`\\$]+|y\d{{0,3}})
     | \[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
-    | (?P<bar>\.?:*\|[|\]:]*|::|\[\|[|\]:]*)
+    | (?P<bar>\.?:{{0,9}}\|[|\]:]*|::|\[\|[|\]:]*)
     | (?:\[|(?<=\|))(?P<ending>[1-9](?:[,-][1-9])*)
     | !(?P<decoration>[^!]*)! | (?P<symbol>"[^"]*") | (?P<grace>\{{[^}}]*\}})
     | \((?P<p>[2-9])(?::(?P<q>\d{{0,2}}))?(?::(?P<r>\d{{0,2}}))?
@@ -81,11 +81,28 @@ class Bar:
 
 
 @dataclass(slots=True)
+class Tally:
+    """Counts what is written in a file, so that a hostile one cannot make work without end."""
+
+    file: str
+    written: int = 0
+
+    def add(self, more: int = 1) -> None:
+        """Count some more; raises `ScoreError` where that is too much."""
+        self.written += more
+        if self.written > MAX_WRITTEN:
+            raise ScoreError(
+                f"{self.file}: more than {MAX_WRITTEN} notes, bars and signs; split the file"
+            )
+
+
+@dataclass(slots=True)
 class Voice:
     """Reads the music of one voice into bars; also holds the fields that are now in force."""
 
     file: str
     remarks: dict[str, None]
+    tally: Tally
     id: str = ""
     name: str = ""
     shift: int = 0  # semitones, from octave=, transpose= and clefs with +8 or -8
@@ -111,6 +128,7 @@ class Voice:
 
     def set(self, letter: str, value: str) -> None:
         """Put the field `letter:value` in force; fields that carry no music do nothing."""
+        self.tally.add()
         bar = self.bars[-1] if self.bars else None
         try:
             if letter == "M":
@@ -153,6 +171,7 @@ class Voice:
                 rest = text[position : position + 12]
                 self.fail(f"cannot read {rest!r}", "write it as in ABC 2.1 or delete it")
             position = token.end()
+            self.tally.add()
             self._token(token)
 
     def _token(self, token: re.Match[str]) -> None:
@@ -216,6 +235,7 @@ class Voice:
         notes = list(_INNER.finditer(text))
         if not notes or re.sub(r"![^!]*!|[\s\[\].~]", "", _INNER.sub("", text)):
             self.fail(f"cannot read the chord {text!r}", "write notes in it only, as in [CEG]")
+        self.tally.add(len(notes))
         start, first, ticks = bar.layers[-1], len(bar.sounds), self._length(length)
         for note in notes:
             duration = ticks * (_fraction(note["length"]) if chord else 1)
@@ -262,8 +282,7 @@ class Voice:
                 self.bars[-2].closes |= closes
             return
         bar.closes = closes
-        if len(self.bars) >= MAX_BARS:
-            self.fail(f"more than {MAX_BARS} bars", "split the file")
+        self.tally.add()
         ends = opens or closes or "||" in mark or "]" in mark
         self.bars.append(Bar(self.meter, self.key, frozenset() if ends else bar.endings, opens))
         self.carried, self.tied, self.accidentals, self.last = self.tied, {}, {}, None

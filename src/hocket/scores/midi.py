@@ -1,4 +1,4 @@
-"""MIDI bytes <-> Piece, by symusic one way and by hand the other.
+"""MIDI bytes <-> Piece, by symusic one way (behind `sift`) and by hand the other.
 
 Reading goes by columns, arrays of notes (`read_columns`); who wants no `Piece` stops there.
 
@@ -24,10 +24,12 @@ from hocket.music.grid import LIVE_PLAYED, late_by, off_grid, snap, snap_duratio
 from hocket.music.piece import TICKS_PER_QUARTER, Key, Meter, Note, Part, Pedal, Piece, Tempo
 from hocket.scores import smf
 from hocket.scores.pedal import SUSTAIN, pedalled, pedalling
+from hocket.scores.sift import Sifted, sifted
 
 MAX_BYTES = 16 * 2**20
 MAX_NOTES = 200_000
 MAX_SECONDS = 2 * 60 * 60
+FASTEST = 5_000  # microseconds per quarter: 12,000 quarters a minute; what is faster is no tempo
 MAX_QUARTERS = 100_000  # two hours at 833 quarters a minute: bounds what a silly tempo would let in
 
 WRITTEN_TICKS_PER_QUARTER = 480  # 20 for each of ours, and what most programs expect
@@ -49,16 +51,16 @@ def read_midi(
     certain. Raises ScoreError, with `name` in front, where there are no pitched notes or the file
     is damaged or too large.
     """
-    tracks = _split(data, name)
-    columns, remarks = _columns(tracks, name, pedal=pedal, notated=notated)
-    title = smf.sequence_name(tracks)
+    sound = _checked(data, name)
+    columns, remarks = _columns(sound, name, pedal=pedal, notated=notated)
+    title = smf.sequence_name(sound.tracks)
     piece = columns.piece()
     return (piece if title.strip().lower() in _NO_TITLES else replace(piece, title=title)), remarks
 
 
 def read_columns(data: bytes, name: str, *, pedal: bool) -> Columns:
     """Return what `read_midi` does, but as columns, without the title and the remarks."""
-    return _columns(_split(data, name), name, pedal=pedal, notated=False)[0]
+    return _columns(_checked(data, name), name, pedal=pedal, notated=False)[0]
 
 
 def midi_bytes(piece: Piece) -> bytes:
@@ -93,24 +95,31 @@ class _Track(NamedTuple):
     notes: dict[str, NDArray[np.integer]]
 
 
-def _split(data: bytes, name: str) -> smf.Tracks:
+def _checked(data: bytes, name: str) -> Sifted:
     if len(data) > MAX_BYTES:
         raise ScoreError(f"{name}: larger than {MAX_BYTES // 2**20} MiB; give a single piece")
-    return smf.split(data, name)
+    sound = sifted(smf.split(data, name), MAX_QUARTERS, name)
+    if sound.begun > MAX_NOTES:
+        raise ScoreError(f"{name}: {sound.begun} notes, more than {MAX_NOTES}; give a single piece")
+    if sound.begun and sound.begun == sound.endless:
+        raise ScoreError(f"{name}: no note of {sound.begun} has an end; export it again")
+    return sound
 
 
 def _columns(
-    tracks: smf.Tracks, name: str, *, pedal: bool, notated: bool
+    sound: Sifted, name: str, *, pedal: bool, notated: bool
 ) -> tuple[Columns, tuple[str, ...]]:
     # Here, not above: loading symusic takes time that `hocket --help` should not.
     from symusic import Score
 
     try:
-        score: Any = Score.from_midi(smf.join(tracks))
+        score: Any = Score.from_midi(smf.join(sound.tracks))
     except (RuntimeError, ValueError, IndexError) as error:
         reason = str(error).removeprefix("MiniMidi: ").splitlines()[0]
         raise ScoreError(f"{name}: damaged MIDI file ({reason}); export it again") from error
     remarks: list[str] = []
+    if sound.endless:
+        remarks.append(f"notes without an end left out: {sound.endless} of {sound.begun}")
     resolution = score.ticks_per_quarter
     sounding = [_Track(track, track.notes.numpy()) for track in score.tracks if len(track.notes)]
     pitched = _pitched(sounding, name, remarks)
@@ -118,11 +127,9 @@ def _columns(
         np.concatenate([notes[kind] for _, notes in pitched]).astype(np.int64)
         for kind in ("time", "duration", "pitch", "velocity")
     )
-    times = np.concatenate((start, duration))
-    if times.min() < 0 or times.max() > MAX_QUARTERS * resolution:
-        raise ScoreError(
-            f"{name}: longer than {MAX_QUARTERS} quarters; cut it into single pieces in your DAW"
-        )
+    total = sum(len(notes["time"]) for _, notes in sounding)
+    if total != sound.begun - sound.endless or min(start.min(), duration.min()) < 0:
+        raise ScoreError(f"{name}: damaged MIDI file (notes get lost in it); export it again")
     shift = 0 if notated else _judge_timing(start, resolution, remarks)
     counts = [len(notes["time"]) for _, notes in pitched]
     controls = [track.controls.numpy() for track, _ in pitched]
@@ -152,9 +159,6 @@ def _columns(
 def _pitched(sounding: list[_Track], name: str, remarks: list[str]) -> list[_Track]:
     if not sounding:
         raise ScoreError(f"{name}: no notes on any track; export it as notes, not audio")
-    count = sum(len(notes["time"]) for _, notes in sounding)
-    if count > MAX_NOTES:
-        raise ScoreError(f"{name}: {count} notes, more than {MAX_NOTES}; give a single piece")
     drums = [each for each in sounding if each.track.is_drum]
     pitched = [each for each in sounding if not each.track.is_drum]
     if not pitched:
@@ -206,11 +210,18 @@ def _frame(
     if odd:
         names = ", ".join(sorted({str(meter) for meter in odd}))
         remarks.append(f"metre left out: {names} has no bar in whole ticks; the notes are kept")
+    tempos = [Tempo(tick, event.mspq) for tick, event in ticks(score.tempos)]
+    absurd = [tempo for tempo in tempos if tempo.microseconds < FASTEST]
+    if absurd:
+        remarks.append(
+            f"tempo left out: {absurd[0].microseconds} microseconds per quarter are none; "
+            "the notes are kept"
+        )
     return Piece.of(
         (),
         parts=parts,
         meters=[meter for meter in meters if _is_whole(meter)],
-        tempos=[Tempo(tick, event.mspq) for tick, event in ticks(score.tempos) if event.mspq > 0],
+        tempos=[tempo for tempo in tempos if tempo.microseconds >= FASTEST],
         keys=[
             Key(tick, event.key, event.tonality == 1)
             for tick, event in ticks(score.key_signatures)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import signal
 import subprocess
 import sys
 from fractions import Fraction
@@ -34,7 +35,12 @@ from hocket.scores.shapes import prepare
 from hocket.scores.signs import lengths_in, number, played, signs_in
 from hocket.scores.xmltree import parsed
 
-_TIMEOUT_SECONDS = 60
+# Ten times what verovio takes for scores of many sizes; see `rendering`.
+_SECONDS, _SECONDS_PER_ELEMENT = 1, 1 / 5_000
+_MEMORY_BYTES, _MEMORY_BYTES_PER_ELEMENT = 256 << 20, 16 << 10
+_ANSWER_BYTES, _ANSWER_BYTES_PER_ELEMENT = 4 << 20, 200
+_TIMEOUT_SECONDS = 60  # of the clock, at most
+_OUT_OF_TIME = getattr(signal, "SIGXCPU", 0)
 _INSTEAD = "export it again, or as MIDI"
 _ID = "hocket-measure-"  # verovio keeps our ids, with -rend2 behind them for a second time
 
@@ -63,7 +69,7 @@ def read_musicxml(data: bytes, name: str) -> tuple[Piece, tuple[str, ...]]:
         raise ScoreError(f"{name}: no notes in any part; export the score, not its layout")
     remarks = _prepared(parts)
     written = named(parts)
-    midi, timemap = _rendered(tostring(root, encoding="utf-8"), name)
+    midi, timemap = _rendered(root, name)
     measure_starts = _measure_starts(timemap)
     remarks += _misplayed(lengths_in(parts), measure_starts)
     piece, midi_remarks = read_midi(midi, name, pedal=False, notated=True)
@@ -122,20 +128,28 @@ def _misplayed(lengths: list[int], starts: list[tuple[int, int]]) -> list[str]:
     ]
 
 
-def _rendered(xml: bytes, name: str) -> tuple[bytes, list[dict[str, Any]]]:
+def _rendered(root: Element, name: str) -> tuple[bytes, list[dict[str, Any]]]:
     """Return verovio's MIDI and its timemap: events with what begins and ends, in order of time."""
     # -P, or the folder of the program would be searched for modules, and abc.py found for abc.
-    command = [sys.executable, "-P", str(Path(__file__).with_name("rendering.py"))]
+    program = str(Path(__file__).with_name("rendering.py"))
+    size = sum(1 for _ in root.iter())
+    seconds = _SECONDS + int(size * _SECONDS_PER_ELEMENT)
+    memory = _MEMORY_BYTES + size * _MEMORY_BYTES_PER_ELEMENT
+    answer_bytes = _ANSWER_BYTES + size * _ANSWER_BYTES_PER_ELEMENT
+    command = [sys.executable, "-P", program, *map(str, (seconds, memory, answer_bytes))]
+    xml, endless = tostring(root, encoding="utf-8"), "verovio found no end to this score"
     try:
-        done = subprocess.run(command, input=xml, capture_output=True, timeout=_TIMEOUT_SECONDS)
+        done = subprocess.run(
+            command, input=xml, capture_output=True, timeout=min(10 + 4 * seconds, _TIMEOUT_SECONDS)
+        )
     except subprocess.TimeoutExpired as error:
-        raise ScoreError(
-            f"{name}: verovio found no end to this score in {_TIMEOUT_SECONDS} seconds; {_INSTEAD}"
-        ) from error
+        raise ScoreError(f"{name}: {endless} in {error.timeout:g} seconds; {_INSTEAD}") from error
     except OSError as error:
         raise ScoreError(
             f"{name}: verovio cannot be started ({error.strerror}); {_INSTEAD}"
         ) from error
+    if done.returncode in (-_OUT_OF_TIME, 3) and done.returncode:
+        raise ScoreError(f"{name}: {endless}; {_INSTEAD}")
     if done.returncode:
         how = "cannot read" if done.returncode == 1 else "crashed on"
         raise ScoreError(f"{name}: verovio {how} this score, which may be damaged; {_INSTEAD}")

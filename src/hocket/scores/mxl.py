@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 
@@ -24,13 +25,15 @@ _CONTAINER = "META-INF/container.xml"
 
 def unpacked(data: bytes, name: str) -> bytes:
     """Return the MusicXML in a .mxl archive; raises ScoreError where there is none to be had."""
+    if data.count(b"PK\x01\x02") > 2 * MAX_MEMBERS:  # before each of them becomes an object
+        raise ScoreError(f"{name}: too many files in the archive; give a single score")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             if len(names) > MAX_MEMBERS:
                 raise ScoreError(f"{name}: {len(names)} files in the archive; give a single score")
             return _member(archive, _score_name(archive, names, name), name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError) as error:
         raise ScoreError(f"{name}: damaged archive ({error}); export it again") from error
     except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
         raise ScoreError(f"{name}: archive cannot be opened ({error}); export it again") from error
@@ -49,6 +52,8 @@ def _score_name(archive: zipfile.ZipFile, names: list[str], name: str) -> str:
 
 def _member(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
     info = archive.getinfo(member)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError(f"compression {info.compress_type}")  # as the format demands
     with archive.open(info) as file:
         xml = file.read(MAX_XML_BYTES + 1)
     ratio = len(xml) / max(info.compress_size, 1)

@@ -3,26 +3,25 @@
 Surprising decision: `hocket.scores.musicxml` runs this file in a process of its own, because
 verovio divides by zero or counts for ever on some damaged scores (a beat type of -1, for one) and
 would take hocket with it. It is run by its path and imports nothing of hocket, to start at once.
+Its arguments say how many seconds of the processor, bytes of memory and bytes of answer it may take.
 """
 
 import json
 import sys
 
-MEMORY_BYTES = 4 * 2**30
-CPU_SECONDS = 120
-
 
 def main() -> int:
-    """Return 0 with the JSON written, or 1 where verovio cannot load the score."""
+    """Return 0 with the JSON written, 1 where verovio cannot load the score, 3 for a long answer."""
+    seconds, memory, most = map(int, sys.argv[1:])
     try:
         import resource  # not on Windows
     except ImportError:
         pass
     else:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         if sys.platform == "linux":
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     import verovio
 
     verovio.enableLog(verovio.LOG_OFF)
@@ -31,7 +30,10 @@ def main() -> int:
         return 1
     midi = toolkit.renderToMIDI()
     timemap = toolkit.renderToTimemap({"includeMeasures": True})
-    json.dump({"midi": midi, "timemap": timemap}, sys.stdout)
+    answer = json.dumps({"midi": midi, "timemap": timemap})
+    if len(answer) > most:
+        return 3
+    sys.stdout.write(answer)
     return 0
 
 

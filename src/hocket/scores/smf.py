@@ -16,6 +16,7 @@ from hocket.errors import ScoreError
 from hocket.scores.files import beginning
 
 END_OF_TRACK = b"\xff\x2f\x00"
+MAX_TRACKS = 65_535  # what a header can say
 _EXPORT_AGAIN = "export it again"
 
 
@@ -127,6 +128,8 @@ def _chunks(data: bytes, start: int, declared: int, name: str) -> tuple[bytes, .
         elif not whole:
             break  # bytes after the end that are no chunk at all
         at += 8 + length
+        if len(chunks) > MAX_TRACKS:
+            raise ScoreError(f"{name}: more than {MAX_TRACKS} tracks; {_EXPORT_AGAIN}")
     if len(chunks) < declared:
         raise ScoreError(
             f"{name}: truncated: {len(chunks)} of {declared} tracks are there; "

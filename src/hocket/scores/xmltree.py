@@ -13,11 +13,14 @@ from xml.parsers import expat
 from hocket.errors import ScoreError
 
 MAX_DEPTH = 64  # MusicXML itself goes about a dozen deep
-MAX_ELEMENTS = 4_000_000
+MAX_ELEMENTS = 600_000  # some 75,000 notes, which verovio takes a quarter of a minute for
+_OTHER_TAGS = 100_000  # comments and the like
 
 
 def parsed(xml: bytes, name: str) -> Element:
     """Return the root element; raises ScoreError where `xml` is damaged or declares entities."""
+    if xml.count(b"<") > 2 * MAX_ELEMENTS + _OTHER_TAGS:
+        raise ScoreError(f"{name}: XML too deep or too long for a score; export it again")
     builder = TreeBuilder()
     depth = count = 0
 

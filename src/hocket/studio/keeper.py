@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 
-from hocket.studio.locks import Lock
+from hocket.locks import Lock
 from hocket.studio.store import LEASE_SECONDS, Store
 
 LOOK_SECONDS = 0.25

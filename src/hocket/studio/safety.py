@@ -19,6 +19,9 @@ MOST_UPLOAD = 16 * 2**20
 MOST_FORM = MOST_UPLOAD + 64 * 2**10
 """Of a multipart body with one file."""
 MOST_JSON = 64 * 2**10
+MOST_HEAD = 32 * 2**10
+"""Of the path and all headers of a request."""
+TOO_LARGE = "too large: a file may have 16 MB"
 TOKEN_HEADER = b"x-hocket-token"
 READING = ("GET", "HEAD")
 POLICY = (
@@ -84,19 +87,19 @@ class Guard:
             if message["type"] == "http.response.start":
                 if body.too_large:  # whatever the application made of a body that was cut off
                     body.refused = True
-                    await _refuse(send, 413, "too large: a file may have 16 MB")
+                    await _refuse(send, 413, TOO_LARGE)
                     return
                 message["headers"] = _with_ours(message.get("headers", []))
             await send(message)
 
-        if refusal := self.refusal(scope):
+        if refusal := misframed(scope) or self.refusal(scope):
             await _refuse(send, *refusal)
             return
         try:
             await self.app(scope, body.read, answer)
         except TooLargeError:
             if not body.refused:
-                await _refuse(send, 413, "too large: a file may have 16 MB")
+                await _refuse(send, 413, TOO_LARGE)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return the status and the words with which a request is refused; None if it is not."""
@@ -111,6 +114,8 @@ class Guard:
         origins = headers.get(b"origin", [])
         if any(origin not in self.origins for origin in origins):
             return 403, "asked by another site; open the studio's own address"
+        if not self.password and b"x-forwarded-for" in headers:  # uvicorn would take its word
+            return 403, "asked through a proxy; set a password to be asked by others"
         if not self.password and is_foreign(scope.get("client"), scope.get("server")):
             return 403, "this studio is another user's; start your own, or let them set a password"
         if self.password and not self._knows(headers.get(b"authorization", [])):
@@ -127,6 +132,8 @@ class Guard:
         has_body |= b"transfer-encoding" in headers
         if has_body and kind not in (b"application/json", b"multipart/form-data"):
             return 415, "send JSON, or a file as multipart/form-data"
+        if int(headers.get(b"content-length", [b"0"])[0]) > _most(scope):
+            return 413, TOO_LARGE
         return None
 
     def _knows(self, given: list[bytes]) -> bool:
@@ -139,13 +146,31 @@ class Guard:
         return hmac.compare_digest(said.partition(b":")[2], self.password)
 
 
+def misframed(scope: Scope) -> tuple[int, str] | None:
+    """Return how a request is refused that servers might read in two ways, or that never ends."""
+    names = [name.lower() for name, _ in scope["headers"]]
+    if b"transfer-encoding" in names and (
+        b"content-length" in names or scope.get("http_version") == "1.0"
+    ):
+        return 400, "a body has one length"
+    path = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
+    if path + sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEAD:
+        return 431, "the headers are too large"
+    return None
+
+
+def _most(scope: Scope) -> int:
+    """Return how large the body of a request may be."""
+    kinds = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
+    form = bool(kinds) and kinds[0].lower().startswith(b"multipart/form-data")
+    return MOST_FORM if form else MOST_JSON
+
+
 class _Body:
     """What reads a body up to what its kind may have."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        kinds = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
-        form = bool(kinds) and kinds[0].lower().startswith(b"multipart/form-data")
-        self._left, self._receive = MOST_FORM if form else MOST_JSON, receive
+        self._left, self._receive = _most(scope), receive
         self.too_large = self.refused = False
 
     async def read(self) -> MutableMapping[str, Any]:
@@ -168,6 +193,8 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
 async def _refuse(send: Send, status: int, words: str) -> None:
     body = json.dumps({"error": words}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if status in (400, 413, 431):  # what follows is not to be read as another request
+        headers.append((b"connection", b"close"))
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="hocket studio", charset="UTF-8"'))
     headers = _with_ours(headers)

@@ -22,13 +22,13 @@ from starlette.exceptions import HTTPException
 
 from hocket import __version__
 from hocket.errors import ConfigError, HocketError
+from hocket.locks import Lock
 from hocket.scores import printable
 from hocket.studio.api import routes
 from hocket.studio.desk import Desk
 from hocket.studio.documents import document
 from hocket.studio.hub import Hub
 from hocket.studio.keeper import Keeper
-from hocket.studio.locks import Lock
 from hocket.studio.replies import Studio
 from hocket.studio.safety import Guard, is_loopback, names_of
 from hocket.studio.store import MissingError, Store

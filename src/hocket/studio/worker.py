@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 from hocket import workflows
 from hocket.config import RunConfig, replaced
 from hocket.errors import HocketError
+from hocket.locks import Lock
 from hocket.scores import printable
 from hocket.scores.files import make_folder
 from hocket.scores.midi import read_midi
 from hocket.sources import Theme, saved_theme
 from hocket.studio.documents import trimmed_name
-from hocket.studio.locks import Lock
 from hocket.studio.store import Store
 
 if TYPE_CHECKING:

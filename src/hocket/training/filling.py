@@ -14,10 +14,18 @@ from hocket.processor import cores
 
 
 class Filling:
-    """Gives the batch of each step; with `ahead`, the next is filled on all cores meanwhile."""
+    """Gives the batch of each step, or some rows of it; with `ahead`, the next is filled meanwhile."""
 
-    def __init__(self, corpus: Corpus, config: TrainingConfig, rng: int, *, ahead: bool) -> None:
-        self._corpus, self._config, self._rng = corpus, config, rng
+    def __init__(
+        self,
+        corpus: Corpus,
+        config: TrainingConfig,
+        rng: int,
+        *,
+        ahead: bool,
+        rows: range | None = None,
+    ) -> None:
+        self._corpus, self._config, self._rng, self._rows = corpus, config, rng, rows
         self._last: tuple[int, Batch] | None = None
         self._next: tuple[int, Future[Batch]] | None = None
         self._threads = ThreadPoolExecutor(cores(), "hocket-fill") if ahead else None
@@ -38,5 +46,6 @@ class Filling:
         before = last[1] if last is not None and last[0] == step - 1 else None
         given = self._corpus, self._config, self._rng, step, before
         if self._threads is None:
-            return training_batch(*given)
-        return training_batch(*given, blocks=4 * cores(), each=self._threads.map)
+            return training_batch(*given, rows=self._rows)
+        blocks = 4 * cores()
+        return training_batch(*given, rows=self._rows, blocks=blocks, each=self._threads.map)

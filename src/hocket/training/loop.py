@@ -29,7 +29,9 @@ from hocket.corpus import (
     native_batches,
 )
 from hocket.corpus.batches import without_memory
+from hocket.errors import ConfigError
 from hocket.model.network import LstmState, Network
+from hocket.team import ALONE, Team
 from hocket.training.checkpoint import Checkpoint, Look, Position
 from hocket.training.descent import Descent, learning_rate
 from hocket.training.devices import choose_device, choose_precision
@@ -45,6 +47,7 @@ OUT_OF_STEPS = "all steps were taken"
 OUT_OF_TIME = "the time budget was used up"
 ASKED = "it was stopped"
 
+HASHED_AT_ONCE = 2**24
 MOST_QUOTED = 600
 """Learned events on which quoting is judged."""
 
@@ -71,15 +74,22 @@ class Base(NamedTuple):
 
 
 def settings_fingerprint(config: RunConfig, corpus: Corpus, base: Base | None = None) -> str:
-    """Return what a checkpoint must agree on to be resumed: all but the time budget and takes."""
+    """Return what a checkpoint must agree on to be resumed: all but the time budget and takes.
+
+    It is `config=… vocabulary=… data=… base=…`, each a fingerprint.
+    """
     precision = str(choose_precision(config.training)).removeprefix("torch.")
     training = replace(config.training, minutes=0.0, precision=precision)
     parts = RunConfig(rng=config.rng, model=config.model, training=training)
-    digest = hashlib.sha256(dumps(parts).encode())
+    data = hashlib.sha256()
     for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out, corpus.home):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update((corpus.fingerprint + (base.fingerprint if base else "")).encode())
-    return digest.hexdigest()[:16]
+        for begin in range(0, len(array), HASHED_AT_ONCE):  # a corpus may be larger than the memory
+            data.update(np.ascontiguousarray(array[begin : begin + HASHED_AT_ONCE]).data)
+    return (
+        f"config={hashlib.sha256(dumps(parts).encode()).hexdigest()[:16]} "
+        f"vocabulary={corpus.fingerprint} data={data.hexdigest()[:16]} "
+        f"base={base.fingerprint if base else '-'}"
+    )
 
 
 @one_core_each()
@@ -89,6 +99,7 @@ def learn(
     *,
     base: Base | None = None,
     resume: Checkpoint | None = None,
+    team: Team = ALONE,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -100,10 +111,11 @@ def learn(
     budget counts from this call; a resumed run gets a new one. `should_stop` is asked after every step.
     `on_checkpoint` gets a checkpoint at every look at the held-out bars and where the run stops: a run
     resumed from it ends as one that never stopped. The network's best weights are the `best` of the
-    checkpoint returned; they are the last where no bars are held out. Raises `ConfigError` if the
-    device asked for is not there.
+    checkpoint returned; they are the last where no bars are held out. Each rank of a `team` learns
+    its share of every batch's rows; all have the same weights, and get the same checkpoints. Raises
+    `ConfigError` if the device asked for is not there, or the rows cannot be shared out evenly.
     """
-    run = _Run(corpus, config, base, resume)
+    run = _Run(corpus, config, base, resume, team)
     held_out = held_out_batches(corpus, config.training.judged)
     judges_quotes = base is not None and config.training.quote is not None
     if judges_quotes:  # memory knows a bar that returns; what the weights know is to be judged
@@ -125,8 +137,9 @@ def learn(
         speed = (position.step - first_step) / max(now - began, 1e-9)
         due = position.step % config.training.check_every == 0
         last = position.step >= config.training.max_steps
-        out_of_time = now - began >= 60 * config.training.minutes
-        stop_asked = should_stop()
+        # what clocks and people decide, all ranks have to decide alike
+        late, asked = team.sums(now - began >= 60 * config.training.minutes, should_stop())
+        out_of_time, stop_asked = late > 0, asked > 0
         if due or last:
             look()
         if due or last or out_of_time or stop_asked:
@@ -155,9 +168,20 @@ class _Run:
     """The mutable middle of `learn`: network, optimizer, carried state and position."""
 
     def __init__(
-        self, corpus: Corpus, config: RunConfig, base: Base | None, resume: Checkpoint | None
+        self,
+        corpus: Corpus,
+        config: RunConfig,
+        base: Base | None,
+        resume: Checkpoint | None,
+        team: Team = ALONE,
     ) -> None:
-        self.corpus, self.config = corpus, config
+        self.corpus, self.config, self.team = corpus, config, team
+        if config.training.batch % team.size:
+            raise ConfigError(
+                f"--batch {config.training.batch}: cannot be dealt out evenly to {team.size} "
+                "processes; give a multiple of their number"
+            )
+        self.rows = team.share(config.training.batch)
         self.settings = settings_fingerprint(config, corpus, base)
         self.device = choose_device(config.training.device)
         torch.manual_seed(config.rng)
@@ -175,14 +199,16 @@ class _Run:
         self.workers = Workers(1 if on_gpu else config.training.shards)
         self.descent = Descent(list(self.parameters.values()), config.training, self.workers)
         self.gradients: Gradients = (
-            OnGpu(self.network, config)
+            OnGpu(self.network, config, team)
             if on_gpu
-            else OnProcessor(self.network, config, self.workers)
+            else OnProcessor(self.network, config, self.workers, team)
         )
-        self.carry: LstmState = self.network.start(config.training.batch)
+        self.carry: LstmState = self.network.start(len(self.rows))
         self.position = Position()
-        self.filling = Filling(corpus, config.training, config.rng, ahead=on_gpu)
+        self.filling = Filling(corpus, config.training, config.rng, ahead=on_gpu, rows=self.rows)
         self.best = self._weights()
+        if on_gpu and team.rank:  # else each would drop out what the first does
+            torch.cuda.manual_seed(config.rng + team.rank)
         if resume is not None:
             self._restore(resume)
 
@@ -191,7 +217,7 @@ class _Run:
         training, step = self.config.training, self.position.step
         batch = self.filling.batch(step)
         if batch.fresh:
-            self.carry = self.network.start(training.batch)
+            self.carry = self.network.start(len(self.rows))
         loss, self.carry = self.gradients.learn(batch, self.carry, step)
         rate = learning_rate(step, training.learning_rate, training.max_steps)
         self.descent.step(rate)
@@ -205,7 +231,9 @@ class _Run:
         Weights that quote more than the config allows are never the best.
         """
         position = self.position
-        held_out = held_out_loss(self.network, judging, self.workers) if judging else None
+        held_out = None
+        if judging:
+            held_out = held_out_loss(self.network, judging, self.workers, self.team)
         quote = expected_quote(self.network, learned, self.workers) if learned else None
         mean = float(np.mean(position.losses)) if position.losses else math.nan
         seconds = before + time.monotonic() - began
@@ -257,17 +285,35 @@ class _Run:
             for kind, group in zip(("exp_avg", "exp_avg_sq"), moments, strict=True):
                 if kind in state:
                     group[name] = state[kind].clone()
-        carry = {}
-        for layer, (hidden, cell) in enumerate(self.carry):
-            carry[f"hidden.{layer}"], carry[f"cell.{layer}"] = hidden.detach(), cell.detach()
-        checkpoint = Checkpoint(
-            self.settings, self.position, self._weights(), self.best, *moments, carry
+        carry: dict[str, Tensor] = {}
+        random: dict[str, Tensor] = {}
+        for layer, pair in enumerate(self.carry):
+            for kind, rows in zip(("hidden", "cell"), pair, strict=True):
+                carry[f"{kind}.{layer}"] = torch.cat(self.team.gathered(rows), dim=1)
+        for kind, chance in self._chance().items():
+            for rank, theirs in enumerate(self.team.gathered(chance)):
+                random[f"{kind}.{rank}"] = theirs
+        return Checkpoint(
+            self.settings,
+            self.position,
+            self._weights(),
+            self.best,
+            *moments,
+            carry,
+            random,
+            ranks=self.team.size,
+            config=dumps(self.config),
         )
+
+    def _chance(self) -> dict[str, Tensor]:
+        """Return torch's states of chance in this process."""
+        states = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
-            checkpoint = replace(checkpoint, cuda_random=torch.cuda.get_rng_state(self.device))
-        return checkpoint
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
 
     def _restore(self, checkpoint: Checkpoint) -> None:
+        mine = slice(self.rows.start, self.rows.stop)
         self.network.load_state_dict(dict(checkpoint.weights), strict=False)
         self.best = dict(checkpoint.best)
         for name, parameter in self.parameters.items():
@@ -280,17 +326,19 @@ class _Run:
                 self.descent.restore(parameter, state)
         self.carry = [
             (
-                checkpoint.carry[f"hidden.{layer}"].to(self.device),
-                checkpoint.carry[f"cell.{layer}"].to(self.device),
+                checkpoint.carry[f"hidden.{layer}"][:, mine].to(self.device),
+                checkpoint.carry[f"cell.{layer}"][:, mine].to(self.device),
             )
             for layer in range(self.config.model.layers)
         ]
         self.position = checkpoint.position
         if self.position.stopped in (OUT_OF_TIME, ASKED):
             self.position = replace(self.position, stopped="")
-        torch.set_rng_state(checkpoint.random)
-        if checkpoint.cuda_random is not None:
-            torch.cuda.set_rng_state(checkpoint.cuda_random, self.device)
+        random, rank = checkpoint.random, self.team.rank  # chance last: what is above may use it
+        if f"cpu.{rank}" in random:
+            torch.set_rng_state(random[f"cpu.{rank}"])
+        if f"cuda.{rank}" in random and self.device.type == "cuda":
+            torch.cuda.set_rng_state(random[f"cuda.{rank}"], self.device)
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
