@@ -282,7 +282,9 @@ def test_a_part_is_made_of_arrays_and_nothing_that_runs(scores: Path, tmp_path: 
 
     from safetensors.numpy import load
 
-    task = workers.Task(workers.Job(tmp_path / "part", [str(scores / "c.mid")]), False, {})
+    task = workers.Task(
+        workers.Job(tmp_path / "part", ["scores/c.mid"], {"scores": str(scores.parent)}), False, {}
+    )
     part = workers.part_bytes(task, RawValue("q", -1))
     assert sorted(load(part)) == ["ids", "kept", "lengths"]
     assert json.loads(part[8 : 8 + int.from_bytes(part[:8], "little")])["__metadata__"]

@@ -155,7 +155,8 @@ def _tokens(options: argparse.Namespace) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     from hocket.display import Display
 
-    with Display() as display:
+    first = team.is_first()
+    with Display(quiet=not first) as display:
         try:
             corpus = workflows.prepare(
                 *options.folders,
@@ -169,7 +170,8 @@ def _prepare(options: argparse.Namespace) -> int:
             display.say("stopped; the same command goes on from here")
             raise
     display.show_corpus(corpus)
-    return SOME_DROPPED if corpus.dropped else 0
+    # torchrun takes any other code for a failure, and would start the finished work again
+    return SOME_DROPPED if corpus.dropped and team.size() == 1 else 0
 
 
 def _learn(options: argparse.Namespace) -> int:

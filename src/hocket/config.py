@@ -19,7 +19,8 @@ from hocket.errors import ConfigError
 _C = TypeVar("_C")
 
 MOST_CHARACTERS = 100_000
-"""Of settings as TOML."""
+"""Of TOML."""
+_MOST_DOTS = 2_000
 
 
 def knob(
@@ -313,18 +314,23 @@ def dumps(config: RunConfig) -> str:
     return tomli_w.dumps(to_dict(config))
 
 
+def toml(text: str) -> dict[str, Any]:
+    """Return what TOML says; raises `ValueError` where it is wrong, or would take long to read."""
+    # What tomllib does for a name of many parts grows with the square of their number.
+    if len(text) > MOST_CHARACTERS or text.count(".") > _MOST_DOTS:
+        raise ValueError("too long")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("tables without end") from None
+
+
 def loads(text: str, where: str = "config") -> RunConfig:
     """Read settings from TOML text; raises `ConfigError` naming the place."""
-    if len(text) > MOST_CHARACTERS:
-        raise ConfigError(
-            f"{where}: more than {MOST_CHARACTERS} characters; settings need far fewer"
-        )
     try:
-        values = tomllib.loads(text)
-    except ValueError as error:  # also a number of thousands of digits
+        values = toml(text)
+    except ValueError as error:
         raise ConfigError(f"{where}: not TOML: {_brief(str(error))}") from None
-    except RecursionError:
-        raise ConfigError(f"{where}: not TOML that can be read: tables without end") from None
     return from_dict(RunConfig, values, where)
 
 

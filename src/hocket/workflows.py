@@ -352,21 +352,26 @@ def prepare(
 
     `workers` processes read, by default one for each core, so a script must call this below
     `if __name__ == "__main__":`. Files that cannot be used are left out; `dropped.csv` in `out` says
-    why. Killed and called again it goes on. Raises `ScoreError` or `ConfigError`.
+    why. Killed and called again it goes on. Behind `torchrun` the processes share the files. Raises
+    `ScoreError` or `ConfigError`.
     """
+    from hocket import team
     from hocket.corpus.ingest import ingest
+    from hocket.processor import cores
 
     if not folders:
         raise ConfigError("no folder given; name one with score files in it")
     if workers is not None and workers < 1:
         raise ConfigError(f"{workers} workers; give at least 1")
     heard = reporter or Silent()
-    return ingest(
-        [Path(folder) for folder in folders],
-        Path(out),
-        pedal=pedal,
-        workers=workers,
-        overwrite=overwrite,
-        say=heard.say,
-        on_progress=heard.preparing,
-    )
+    with team.joined(heard.say) as ranks:
+        return ingest(
+            [Path(folder) for folder in folders],
+            Path(out),
+            pedal=pedal,
+            workers=workers or max(cores() // team.processes_here(), 1),
+            overwrite=overwrite,
+            team=ranks,
+            say=heard.say,
+            on_progress=heard.preparing,
+        )

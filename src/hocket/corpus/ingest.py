@@ -4,7 +4,8 @@
 
 Surprising decision: a part is a file of its own, and whole or not there. So whenever this is killed,
 the same command goes on with the parts that are missing, and what comes out is the same bytes: they
-do not depend on who made which part when. No more than one part is ever held in memory.
+do not depend on who made which part when. No more than one part is ever held in memory. Behind
+`torchrun` each rank makes every so-manieth part, and the first one lists the files and puts together.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import tomli_w
 
+from hocket import locks
 from hocket.corpus import library
 from hocket.corpus.library import Library, load_library, read_toml
 from hocket.corpus.workers import Job, make_parts
@@ -29,6 +31,7 @@ from hocket.errors import CheckpointError, ConfigError, ScoreError
 from hocket.processor import cores
 from hocket.scores import READABLE, SUFFIXES, printable
 from hocket.scores.files import make_folder, remove, replacing, write_text
+from hocket.team import ALONE, Team
 from hocket.tokens.vocab import VOCAB
 
 FILES_A_PART = 128
@@ -36,6 +39,7 @@ FORMAT = 1
 """Counts up when what is read from a file changes, or how it is kept."""
 
 UNFINISHED_FOLDER = "unfinished"
+LOCK_FILE = "prepare.lock"
 _PLAN_FILE = "plan.toml"
 _DIFFERENCES = {
     "format": "by another version of hocket",
@@ -46,11 +50,12 @@ _DIFFERENCES = {
 }
 
 
-class Source(NamedTuple):
-    """A score file: its `name`, from that of the folder given on, and where it is."""
+class Sources(NamedTuple):
+    """Score files by name, from that of the folder given on, and what stands before those folders."""
 
-    name: str
-    path: str
+    names: list[str]
+    above: dict[str, str]
+    """By the name of a folder given."""
 
 
 def ingest(
@@ -60,62 +65,102 @@ def ingest(
     pedal: bool = False,
     workers: int | None = None,
     overwrite: bool = False,
+    team: Team = ALONE,
     say: Callable[[str], None] = lambda text: None,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Library:
     """Read all score files below the folders and leave a corpus in `out`; return it, opened.
 
-    `workers` processes read (by default one for each core). `on_progress` hears how many files of
-    how many are done. What an earlier call left unfinished is gone on with; a finished corpus of
+    `workers` processes read (by default one for each core) in each rank of the `team`, of which the
+    first has to see what all of them write. `on_progress` hears how many files of how many are done,
+    of this rank's share. What an earlier call left unfinished is gone on with; a finished corpus of
     the same files and settings is returned as it is; any other there is refused with `ConfigError`,
     or goes with `overwrite`. Raises `ScoreError` where there is nothing to read or no way to write.
     """
-    files, sizes = found(folders)
-    listing = hashlib.sha256()
-    for file, size in zip(files, sizes, strict=True):
-        listing.update(f"{size} {file.name}\n".encode("utf-8", "surrogateescape"))
+    with ExitStack() as held:
+        if team.rank == 0:
+            held.enter_context(locks.held(make_folder(out) / LOCK_FILE, "prepares"))
+        if team.size == 1:
+            plan, files = _planned(folders, out, pedal, overwrite)
+        else:
+            told = team.from_first(
+                lambda: json.dumps(_planned(folders, out, pedal, overwrite)).encode()
+            )
+            plan, listed = json.loads(told)
+            files = Sources(*listed)
+        if plan is not None:
+            _make(files, plan, out, team, workers or cores(), say, on_progress)
+        if team.rank == 0:
+            if plan is None:
+                say(f"{out}: already prepared from these files; nothing to do")
+            _clear(out / UNFINISHED_FOLDER)
+        team.wait()
+        return load_library(out, check_ids=plan is None)
+
+
+def _planned(
+    folders: Sequence[Path], out: Path, pedal: bool, overwrite: bool
+) -> tuple[dict[str, Any] | None, Sources]:
+    """Return the plan, or None where it is done, and the files, and make room."""
+    files, digest = found(folders)
     plan = {
         "format": FORMAT,
         "vocabulary": VOCAB.fingerprint,
         "pedal": pedal,
-        "files": len(files),
-        "files_sha256": listing.hexdigest(),
+        "files": len(files.names),
+        "files_sha256": digest,
     }
-    unfinished = out / UNFINISHED_FOLDER
     if _is_finished(out, plan, overwrite):
-        _clear(unfinished)
-        done = load_library(out)
-        say(f"{out}: already prepared from these files; nothing to do")
-        return done
-    make_folder(unfinished)
-    write_text(unfinished / _PLAN_FILE, tomli_w.dumps(plan))
+        return None, files
+    write_text(make_folder(out / UNFINISHED_FOLDER) / _PLAN_FILE, tomli_w.dumps(plan))
+    return plan, files
+
+
+def _make(
+    files: Sources,
+    plan: dict[str, Any],
+    out: Path,
+    team: Team,
+    workers: int,
+    say: Callable[[str], None],
+    on_progress: Callable[[int, int], None],
+) -> None:
+    """Make this rank's share of the parts; the first one puts all of them together."""
+    unfinished, total = out / UNFINISHED_FOLDER, len(files.names)
     # Named after the plan, so that a worker of a killed command cannot bring in what is not wanted.
     stem = hashlib.sha256(tomli_w.dumps(plan).encode()).hexdigest()[:8]
     jobs = [
         Job(
             unfinished / f"{stem}-{first // FILES_A_PART:06d}.safetensors",
-            [file.path for file in files[first : first + FILES_A_PART]],
+            files.names[first : first + FILES_A_PART],
+            files.above,
         )
-        for first in range(0, len(files), FILES_A_PART)
+        for first in range(0, total, FILES_A_PART)
     ]
     missing = [job for job in jobs if not job.part.exists()]
-    before = len(files) - sum(len(job.files) for job in missing)
+    before = total - sum(len(job.files) for job in missing)
     if before:
-        say(f"{out}: going on after {before} of {len(files)} files")
+        say(f"{out}: going on after {before} of {total} files")
+    team.wait()  # now all have seen the same parts
+    missing = missing[team.rank :: team.size]
+    share = before + sum(len(job.files) for job in missing)
+    if team.size > 1:
+        say(f"{team.size} processes read {total} files; this shows the first one's share")
     make_parts(
         missing,
-        pedal=pedal,
-        workers=min(workers or cores(), len(missing)),
-        on_progress=lambda count: on_progress(before + count, len(files)),
+        pedal=plan["pedal"],
+        workers=min(workers, len(missing)),
+        on_progress=lambda count: on_progress(before + count, share),
     )
-    on_progress(len(files), len(files))
-    _put_together([job.part for job in jobs], files, plan, out)
-    _clear(unfinished)
-    return load_library(out, check_ids=False)
+    on_progress(share, share)
+    team.wait()
+    if team.rank == 0:
+        _put_together([job.part for job in jobs], files.names, plan, out)
+    team.wait()
 
 
-def found(folders: Sequence[Path]) -> tuple[list[Source], list[int]]:
-    """Return the score files below the folders, in order of their names, and their sizes in bytes.
+def found(folders: Sequence[Path]) -> tuple[Sources, str]:
+    """Return the score files below the folders, in order, and a sha256 of their names and sizes.
 
     Hidden files and folders are passed over, and so are links to folders. Raises `ConfigError` for
     folders that overlap or have one name, `ScoreError` where there is no such file.
@@ -132,10 +177,14 @@ def found(folders: Sequence[Path]) -> tuple[list[Source], list[int]]:
     files = sorted(_below(homes))
     if not files:
         raise ScoreError(f"{', '.join(map(str, folders))}: no files there that end in {READABLE}")
-    return [file for file, _ in files], [size for _, size in files]
+    listing = hashlib.sha256()
+    for name, size in files:
+        listing.update(f"{size} {name}\n".encode("utf-8", "surrogateescape"))
+    above = {home.name: str(home.parent) for home in homes}
+    return Sources([name for name, _ in files], above), listing.hexdigest()
 
 
-def _below(homes: Sequence[Path]) -> Iterator[tuple[Source, int]]:
+def _below(homes: Sequence[Path]) -> Iterator[tuple[str, int]]:
     def unreadable(error: OSError) -> None:
         raise ScoreError(f"{error.filename}: cannot be looked into ({error.strerror})") from error
 
@@ -144,14 +193,14 @@ def _below(homes: Sequence[Path]) -> Iterator[tuple[Source, int]]:
         for folder, inner, names in os.walk(home, onerror=unreadable):
             inner[:] = [name for name in inner if not name.startswith(".")]
             for name in names:
-                path = Path(folder, name)
-                if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                    yield Source(str(path)[above:].replace(os.sep, "/"), str(path)), _size(path)
+                if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122
+                    path = os.path.join(folder, name)  # noqa: PTH118 - a million of them
+                    yield path[above:].replace(os.sep, "/"), _size(path)
 
 
-def _size(path: Path) -> int:
+def _size(path: str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116
     except OSError:  # a link to nowhere, which its reader will say
         return -1
 
@@ -194,7 +243,7 @@ def _clear(unfinished: Path) -> None:
 
 
 def _put_together(
-    parts: Sequence[Path], files: Sequence[Source], plan: dict[str, Any], out: Path
+    parts: Sequence[Path], files: Sequence[str], plan: dict[str, Any], out: Path
 ) -> None:
     """Write the corpus from its parts, one part at a time."""
     bounds, dropped = [np.zeros(1, np.int64)], 0
@@ -206,9 +255,9 @@ def _put_together(
             with _opened(path) as part:
                 kept, lengths = part.get_tensor("kept"), part.get_tensor("lengths")
                 reasons = json.loads(part.metadata()["dropped"])
-            names.writelines(f"{printable(files[first + k].name)}\n" for k in kept.tolist())
+            names.writelines(f"{printable(files[first + k])}\n" for k in kept.tolist())
             for lost, why in reasons.items():
-                rows.writerow((printable(files[first + int(lost)].name), printable(why)))
+                rows.writerow((printable(files[first + int(lost)]), printable(why)))
             bounds.append(bounds[-1][-1] + np.cumsum(lengths))
             dropped += len(reasons)
     every_bound = np.concatenate(bounds)
@@ -245,7 +294,8 @@ def _opened(path: Path) -> Iterator[Any]:
             yield part
     except (SafetensorError, FileNotFoundError) as error:
         raise CheckpointError(
-            f"{path}: missing or torn ({error}); remove it if it is there and prepare again"
+            f"{path}: missing or torn ({error}); remove it if it is there and prepare again, on "
+            "storage that all machines share if there are several"
         ) from error
 
 

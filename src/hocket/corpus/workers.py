@@ -22,6 +22,7 @@ import numpy as np
 
 from hocket.errors import HocketError, ScoreError
 from hocket.scores.files import atomic_write
+from hocket.team import die_with
 
 PATIENCE_SECONDS = 180.0
 """A file that takes longer hangs; verovio is given up after a third of this."""
@@ -36,6 +37,15 @@ class Job(NamedTuple):
 
     part: Path
     files: Sequence[str]
+    """Names, which begin with that of a folder given."""
+    above: Mapping[str, str]
+    """By the name of a folder given, where it is."""
+
+    def path(self, number: int) -> str:
+        """Return where a file is."""
+        name = self.files[number]
+        folder = name.partition("/")[0]
+        return str(Path(self.above[folder if folder in self.above else ""], name))
 
 
 class Task(NamedTuple):
@@ -159,6 +169,9 @@ class _Worker:
 
 def work(pipe: Connection[Any, Any], at: Any) -> None:
     """Make one part after another, until nobody is there to ask for more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        die_with(parent.pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started this
     while True:
         try:
@@ -181,8 +194,8 @@ def part_bytes(task: Task, at: Any) -> bytes:
     from safetensors.numpy import save
 
     made, kept, dropped = [], [], {}
-    for number, file in enumerate(task.job.files):
-        at.value = number
+    for number in range(len(task.job.files)):
+        file, at.value = task.job.path(number), number
         if number in task.lost:
             dropped[number] = task.lost[number]
             continue

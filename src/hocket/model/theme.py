@@ -8,7 +8,6 @@ decision: the notes go along, since a take recalls its themes and openings are m
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.config import toml
 from hocket.errors import CheckpointError
 from hocket.model import mapped
 from hocket.model.changes import BIAS, LEFT, RIGHT
@@ -83,7 +83,7 @@ def load(file: Path) -> ThemeFile:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError(f"larger than {MOST_BYTES} bytes")
         arrays = mapped.arrays_in(file.read_bytes())
-        card = tomllib.loads(arrays.pop(_CARD).tobytes().decode())
+        card = toml(arrays.pop(_CARD).tobytes().decode())
         if card["format"] != _FORMAT:
             raise ValueError(f"of format {card['format']}")
         pieces = tuple(arrays.pop(name).tobytes() for name in sorted(arrays) if name[:6] == _PIECE)
@@ -113,7 +113,7 @@ def load(file: Path) -> ThemeFile:
             f"{file}: no such theme; learn one with `hocket learn FILE -o {file}`"
         ) from None
     except (
-        OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError
+        OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError
     ) as error:  # fmt: skip
         reason = "".join(c for c in str(error)[:200] if c.isprintable())  # it may quote the file
         raise CheckpointError(

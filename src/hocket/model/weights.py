@@ -9,7 +9,6 @@ the files; they are read once, for digests and to see that they are finite numbe
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.config import ModelConfig, from_dict, to_dict
+from hocket.config import ModelConfig, from_dict, to_dict, toml
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model import mapped
 from hocket.model.checking import Conversion
@@ -106,7 +105,7 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
     """Load the weights of a run folder; raises `CheckpointError` if anything does not fit."""
     file, card_file = folder / WEIGHTS_FILE, folder / CARD_FILE
     try:
-        card = tomllib.loads(card_file.read_text(encoding="utf-8"))
+        card = toml(card_file.read_text(encoding="utf-8"))
         data = {name: mapped.map_file(folder / name) for name in FILES if name != CARD_FILE}
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in data.items()}
         model = from_dict(ModelConfig, card["model"], str(card_file))
@@ -133,7 +132,7 @@ def load(folder: Path, vocab_fingerprint: str) -> Weights:
             "--preset hybrid`, has left"
         ) from None
     except (
-        OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+        OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
         ConfigError,
     ) as error:  # fmt: skip
         reason = "".join(c for c in str(error)[:200] if c.isprintable())  # it may quote the file

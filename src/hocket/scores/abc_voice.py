@@ -27,6 +27,7 @@ from hocket.scores.abc_fields import (
 )
 
 MAX_WRITTEN = 60_000  # notes, rests, bars, fields and marks of a tune, in all voices together
+_LONGEST_CHORD = 2_000  # characters
 _WHOLE = 4 * TICKS_PER_QUARTER
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -232,6 +233,8 @@ class Voice:
 
     def _notes(self, text: str, length: str, tie: bool) -> None:
         bar, chord = self.bars[-1], text.startswith("[")
+        if len(text) > _LONGEST_CHORD:
+            self.fail("a chord without end", "write notes in it only, as in [CEG]")
         notes = list(_INNER.finditer(text))
         if not notes or re.sub(r"![^!]*!|[\s\[\].~]", "", _INNER.sub("", text)):
             self.fail(f"cannot read the chord {text!r}", "write notes in it only, as in [CEG]")

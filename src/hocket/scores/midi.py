@@ -28,6 +28,7 @@ from hocket.scores.sift import Sifted, sifted
 
 MAX_BYTES = 16 * 2**20
 MAX_NOTES = 200_000
+MAX_PARTS = 2_000
 MAX_SECONDS = 2 * 60 * 60
 FASTEST = 5_000  # microseconds per quarter: 12,000 quarters a minute; what is faster is no tempo
 MAX_QUARTERS = 100_000  # two hours at 833 quarters a minute: bounds what a silly tempo would let in
@@ -101,6 +102,8 @@ def _checked(data: bytes, name: str) -> Sifted:
     sound = sifted(smf.split(data, name), MAX_QUARTERS, name)
     if sound.begun > MAX_NOTES:
         raise ScoreError(f"{name}: {sound.begun} notes, more than {MAX_NOTES}; give a single piece")
+    if sound.parts > MAX_PARTS:
+        raise ScoreError(f"{name}: {sound.parts} parts, more than {MAX_PARTS}; give a single piece")
     if sound.begun and sound.begun == sound.endless:
         raise ScoreError(f"{name}: no note of {sound.begun} has an end; export it again")
     return sound

@@ -50,16 +50,18 @@ class Sifted(NamedTuple):
     tracks: Tracks
     begun: int
     endless: int
+    parts: int
+    """Tracks with notes, and in each of them channels and programs with notes."""
 
 
 def sifted(tracks: Tracks, most_quarters: int, name: str) -> Sifted:
     """Return the tracks, checked; raises ScoreError where an event is damaged or notes go too far."""
     chunks: list[bytes] = []
-    begun = endless = changes = 0
+    begun = endless = changes = parts = 0
     farthest = min(most_quarters * tracks.ticks_per_quarter, _FARTHEST)
     for index, chunk in enumerate(tracks.chunks):
         out = np.empty(3 * len(chunk) + 16, np.uint8)  # a metre of two bytes gets two more
-        fault, at, length, notes, hanging, signs, too_far = _sift(
+        fault, at, length, notes, hanging, signs, too_far, kinds = _sift(
             np.frombuffer(chunk, np.uint8), out, farthest
         )
         if fault:
@@ -73,24 +75,29 @@ def sifted(tracks: Tracks, most_quarters: int, name: str) -> Sifted:
                 "cut it into single pieces in your DAW"
             )
         begun, endless, changes = begun + notes, endless + hanging, changes + signs
+        parts += kinds
         chunks.append(out[:length].tobytes())
     if changes > MAX_CHANGES:
         raise ScoreError(
             f"{name}: {changes} changes of tempo, metre, key, instrument or pedal, more than "
             f"{MAX_CHANGES}; give a single piece"
         )
-    return Sifted(tracks._replace(chunks=tuple(chunks)), begun, endless)
+    return Sifted(tracks._replace(chunks=tuple(chunks)), begun, endless, parts)
 
 
 @compiled
-def _sift(chunk: _Bytes, out: _Bytes, farthest: int) -> tuple[int, int, int, int, int, int, bool]:
+def _sift(
+    chunk: _Bytes, out: _Bytes, farthest: int
+) -> tuple[int, int, int, int, int, int, bool, int]:
     """Write the events that matter to `out`.
 
     Returns the fault (0 for none), the byte at which the reading ended, the bytes written, the notes
-    begun, those of them that never end, other changes, and whether a note begins or ends later than
-    at tick `farthest`.
+    begun, those of them that never end, other changes, whether a note begins or ends later than at
+    tick `farthest`, and in how many channels and programs there are notes.
     """
     sounding = np.zeros(16 * 128, np.int64)
+    heard = np.zeros(16 * 128, np.bool_)  # by channel and program
+    program = np.zeros(16, np.int64)
     at = put = notes = changes = status = fault = 0
     now = written = 0  # ticks: of the event, and of the last one written
     too_far = False
@@ -138,8 +145,11 @@ def _sift(chunk: _Bytes, out: _Bytes, farthest: int) -> tuple[int, int, int, int
                 continue  # an end without a beginning
             sounding[key] += 1 if begins else -1
             notes += begins
+            heard[(status & 0x0F) << 7 | program[status & 0x0F]] |= begins
         elif kind == _PROGRAM or (kind == _CONTROL and one == SUSTAIN):
             changes += 1
+            if kind == _PROGRAM:
+                program[status & 0x0F] = one
         else:
             continue
         if now <= farthest:
@@ -148,7 +158,7 @@ def _sift(chunk: _Bytes, out: _Bytes, farthest: int) -> tuple[int, int, int, int
             out[put] = status
             put = _copy(chunk, at - size, at, out, put + 1)
     put = _copy(_END_EVENT, 0, len(_END_EVENT), out, put)
-    return fault, at, put, notes, int(sounding.sum()), changes, too_far
+    return fault, at, put, notes, int(sounding.sum()), changes, too_far, int(heard.sum())
 
 
 @compiled
