@@ -272,6 +272,25 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     assert_same(resumed, undisturbed)
 
 
+def test_a_checkpoint_between_looks_goes_on_too(
+    corpus: Corpus, config: RunConfig, tmp_path: Path
+) -> None:
+    undisturbed, _, _ = learned(corpus, config)
+    offered: list[Checkpoint] = []
+    every_step = iter(range(99))
+    learn(
+        corpus,
+        config,
+        on_checkpoint=offered.append,
+        should_save=lambda: next(every_step) % 2 == 0,
+    )
+    assert [one.position.step for one in offered] == [1, 3, 4, 5, 7, 8, 9, 10]
+    for one in offered[:5]:
+        assert one.position.stopped == ""
+        resumed = learned(corpus, config, resume=through_a_file(one, tmp_path / "t.safetensors"))
+        assert_same(resumed[0], undisturbed)
+
+
 def test_what_was_learned_by_a_stop_between_looks_is_of_use(
     corpus: Corpus, config: RunConfig
 ) -> None:

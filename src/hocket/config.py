@@ -83,6 +83,9 @@ class TrainingConfig:
         256,
     )
     minutes: float = knob(1.0, "time budget for learning, in minutes; it usually stops before", 0)
+    save_every: float = knob(
+        10.0, "seconds between two checkpoints; a run that is killed loses no more", 0
+    )
     batch: int = knob(16, "sequences in a batch", 1, 4096)
     window: int = knob(96, "events of a sequence between two steps of the optimizer", 4, 65536)
     windows: int = knob(4, "windows in a row that carry the LSTM state on", 1, 4096)

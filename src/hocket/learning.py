@@ -33,7 +33,6 @@ from hocket.tokens import FEATURES, VOCAB, sight
 from hocket.training import Checkpoint, hearing
 from hocket.training import checkpoint as checkpoints
 
-SECONDS_BETWEEN_SAVES = 10.0
 USUAL_METERS = (Meter(0, 4, 4), Meter(0, 3, 4))
 """A learned theme is also heard barred in these: nobody knows in which metre its takes will stand."""
 MOST_HEARD = 2048
@@ -148,13 +147,15 @@ def learn(
                 raise
         else:
             _tell_differences(earlier, team, reporter)
-    saved = -math.inf
+    saves, saved = folder is not None and team.rank == 0, -math.inf
+
+    def due() -> bool:
+        return saves and time.monotonic() - saved >= config.training.save_every
 
     def save(checkpoint: Checkpoint) -> None:
         nonlocal saved
         ended = checkpoint.position.stopped
-        due = time.monotonic() - saved >= SECONDS_BETWEEN_SAVES
-        if folder is not None and team.rank == 0 and (due or ended):
+        if saves and folder is not None and (due() or ended):
             newest, before = (folder / name for name in CHECKPOINT_FILES)
             checkpoints.save(newest, before, checkpoint)
             saved = time.monotonic()
@@ -170,6 +171,7 @@ def learn(
         on_progress=reporter.learning,
         on_checkpoint=save,
         should_stop=reporter.should_stop,
+        should_save=due,
     )
 
 

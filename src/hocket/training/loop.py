@@ -74,12 +74,12 @@ class Base(NamedTuple):
 
 
 def settings_fingerprint(config: RunConfig, corpus: Corpus, base: Base | None = None) -> str:
-    """Return what a checkpoint must agree on to be resumed: all but the time budget and takes.
+    """Return what a checkpoint must agree on to be resumed: all but clocks and takes.
 
     It is `config=… vocabulary=… data=… base=…`, each a fingerprint.
     """
     precision = str(choose_precision(config.training)).removeprefix("torch.")
-    training = replace(config.training, minutes=0.0, precision=precision)
+    training = replace(config.training, minutes=0.0, save_every=0.0, precision=precision)
     parts = RunConfig(rng=config.rng, model=config.model, training=training)
     data = hashlib.sha256()
     for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out, corpus.home):
@@ -103,16 +103,18 @@ def learn(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
     should_stop: Callable[[], bool] = lambda: False,
+    should_save: Callable[[], bool] = lambda: False,
 ) -> Checkpoint:
     """Learn until the held-out loss stops falling, and return the last checkpoint.
 
     With a `base` it starts from these weights, and stops where it begins to quote; if the config says a
     rank, they stay as they are, and the weights of the checkpoint are the changes to them. The time
-    budget counts from this call; a resumed run gets a new one. `should_stop` is asked after every step.
-    `on_checkpoint` gets a checkpoint at every look at the held-out bars and where the run stops: a run
-    resumed from it ends as one that never stopped. The network's best weights are the `best` of the
-    checkpoint returned; they are the last where no bars are held out. Each rank of a `team` learns
-    its share of every batch's rows; all have the same weights, and get the same checkpoints. Raises
+    budget counts from this call; a resumed run gets a new one. `should_stop` and `should_save` are
+    asked after every step. `on_checkpoint` gets a checkpoint at every look at the held-out bars, where
+    it should be saved and where the run stops: a run resumed from it ends as one that never stopped.
+    The network's best weights are the `best` of the checkpoint returned; they are the last where no bars
+    are held out. Each rank of a `team` learns its share of every batch's rows; all have the same
+    weights, and get the same checkpoints. Raises
     `ConfigError` if the device asked for is not there, or the rows cannot be shared out evenly.
     """
     run = _Run(corpus, config, base, resume, team)
@@ -138,14 +140,18 @@ def learn(
         due = position.step % config.training.check_every == 0
         last = position.step >= config.training.max_steps
         # what clocks and people decide, all ranks have to decide alike
-        late, asked = team.sums(now - began >= 60 * config.training.minutes, should_stop())
+        late, asked, save = team.sums(
+            now - began >= 60 * config.training.minutes, should_stop(), should_save()
+        )
         out_of_time, stop_asked = late > 0, asked > 0
         if due or last:
             look()
-        if due or last or out_of_time or stop_asked:
+        ending = out_of_time or stop_asked
+        if due or last or ending:
             run.end(last=last, out_of_time=out_of_time, stop_asked=stop_asked)
+        if due or last or ending or save:
             on_checkpoint(run.checkpoint())
-            if not (due or last):
+            if ending and not (due or last):
                 look()  # only now: a resumed run has not had it; and yet what was learned is of use
         left_steps = (config.training.max_steps - position.step) / max(speed, 1e-9)
         left_budget = 60 * config.training.minutes - (now - began)
