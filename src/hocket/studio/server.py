@@ -173,6 +173,7 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # they would say who asks, and nothing stands before us
             lifespan="on",
             ws="none",
             limit_concurrency=512,

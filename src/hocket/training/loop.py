@@ -112,8 +112,8 @@ def learn(
     budget counts from this call; a resumed run gets a new one. `should_stop` and `should_save` are
     asked after every step. `on_checkpoint` gets a checkpoint at every look at the held-out bars, where
     it should be saved and where the run stops: a run resumed from it ends as one that never stopped.
-    The network's best weights are the `best` of the checkpoint returned; they are the last where no bars
-    are held out. Each rank of a `team` learns its share of every batch's rows; all have the same
+    The network's best weights are the `best` of the checkpoint returned; they are the last where no
+    bars are held out. Each rank of a `team` learns its share of every batch's rows; all have the same
     weights, and get the same checkpoints. Raises
     `ConfigError` if the device asked for is not there, or the rows cannot be shared out evenly.
     """
