@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,10 +16,12 @@ from hocket.music.pitch import (
     best_scale,
     estimate_key,
     key_name,
+    key_of,
     name,
     parse_key,
     pitch_class_ticks,
     scale,
+    signatures_of,
     tonic,
 )
 from hocket.music.roll import roll_svg
@@ -154,3 +157,12 @@ def test_roll_carries_a_note_over_the_end_of_a_row() -> None:
     drawn = rectangles(roll_svg(piece))
     assert len(drawn) == 3
     assert len({e.get("fill") for e in drawn}) == 2
+
+
+def test_signatures_of_many_are_those_of_each() -> None:
+    random = np.random.default_rng(1)
+    ticks = random.integers(0, 400, (300, 12)) * (random.random((300, 12)) < 0.6)
+    ticks[0], ticks[1] = 0, 24  # silence, and all twelve alike
+    expected = [key_of(tuple(row)).fifths for row in ticks.tolist()]
+    assert signatures_of(ticks).tolist() == expected
+    assert len(set(expected)) == 12

@@ -2,6 +2,9 @@
 
 Every piece is moved to the white keys, C major or A minor, by the key that fits all of it best: so one
 key has to be learned, not twelve. Pieces to judge by are kept whole.
+
+Surprising decision: pieces that are left out stay where they are, marked as such, so that the events of
+a million files are mapped from the disk and never copied.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from hocket.corpus.augment import nearest
 from hocket.corpus.library import Library
 from hocket.corpus.store import Corpus, Kind
 from hocket.errors import ConfigError
-from hocket.music.pitch import COMMON_KEY, interval, key_of
+from hocket.music.piece import Key
+from hocket.music.pitch import COMMON_KEY, interval, signatures_of
 from hocket.tokens.vocab import LONGEST_STEP, PITCHES, VOCAB
 
 _OFF, _ON = VOCAB.families["NOTE_OFF"].start, VOCAB.families["NOTE_ON"].start
@@ -35,49 +39,62 @@ def lessons(
 
     Names are the library's. Raises `ConfigError` for names that are not there, or if nothing is left.
     """
-    names = np.array(library.names)
     for wanted in (kept, left_out):
         if unknown := sorted(set(wanted) - set(library.names)):
             raise ConfigError(f"{library.folder}: holds no {unknown[0]!r}; see names.txt there")
-    used = np.flatnonzero(~np.isin(names, list(left_out))).tolist()
-    judging = np.isin(names[used], list(kept))
-    if judging.all():
+    out, judges = set(left_out), set(kept) - set(left_out)
+    kind = np.array([_kind(name, out, judges) for name in library.names], np.uint8)
+    if not (kind == Kind.NATIVE).any():
         raise ConfigError(f"{library.folder}: no piece is left to learn from")
-    ids = np.concatenate([library[piece] for piece in used]) if left_out else library.ids
-    bounds = np.cumsum([0, *(len(library[piece]) for piece in used)])
-    home, shifts = np.zeros(len(used), np.int64), []
-    for piece in range(len(used)):
-        ticks, lowest, highest = _heard(ids[bounds[piece] : bounds[piece + 1]])
-        own = key_of(tuple(ticks.tolist()))
-        home[piece] = nearest(interval(own, COMMON_KEY), lowest, highest)
+    ids, bounds = library.ids, np.asarray(library.bounds)
+    held_out = np.zeros(len(ids), np.bool_)  # memory that is never written is none
+    for piece in np.flatnonzero(kind == Kind.KEPT).tolist():
+        held_out[bounds[piece] : bounds[piece + 1]] = True
+    ticks, ranges = _heard(ids, bounds)
+    home, shifts = np.zeros(len(library), np.int64), []
+    for piece, own in enumerate(signatures_of(ticks).tolist()):
+        lowest, highest = ranges[piece].tolist()
+        home[piece] = nearest(interval(Key(0, own), COMMON_KEY), lowest, highest)
         near = range(home[piece] - 6, home[piece] + 6)
         room = range(PITCHES.start - lowest, PITCHES.stop - highest)
         shifts.append(range(max(near.start, room.start), min(near.stop, room.stop)))
     return Corpus(
         ids=ids,
         bounds=bounds,
-        theme=np.zeros(len(ids), np.uint16),
-        kind=np.where(judging, Kind.KEPT, Kind.NATIVE).astype(np.uint8),
-        held_out=np.repeat(judging, np.diff(bounds)),
+        theme=np.broadcast_to(np.uint16(0), ids.shape),
+        kind=kind,
+        held_out=held_out,
         shifts=tuple(shifts),
         home=home,
         fingerprint=library.fingerprint,
     )
 
 
+def _kind(name: str, out: Collection[str], judges: Collection[str]) -> Kind:
+    return Kind.LEFT_OUT if name in out else Kind.KEPT if name in judges else Kind.NATIVE
+
+
 @compiled
-def _heard(ids: NDArray[np.uint16]) -> tuple[NDArray[np.int64], int, int]:
-    """Return for how long each pitch class sounds, and the lowest and highest pitch."""
-    ticks, sounding = np.zeros(12, np.int64), np.zeros(_COUNT, np.int64)
-    lowest, highest = _COUNT, -1
-    for event in ids:
-        if _ON <= event < _ON + _COUNT:
-            pitch = event - _ON
-            sounding[pitch] += 1
-            lowest, highest = min(lowest, pitch), max(highest, pitch)
-        elif _OFF <= event < _OFF + _COUNT:
-            sounding[event - _OFF] = max(sounding[event - _OFF] - 1, 0)
-        elif _DUR <= event < _DUR + _LONGEST:
-            for pitch in range(_COUNT):
-                ticks[(pitch + _LOWEST) % 12] += (event - _DUR + 1) * (sounding[pitch] > 0)
-    return ticks, lowest + _LOWEST, highest + _LOWEST
+def _heard(
+    ids: NDArray[np.uint16], bounds: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for how long each pitch class sounds in each piece (P, 12), lowest and highest (P, 2)."""
+    pieces = len(bounds) - 1
+    ticks, ranges = np.zeros((pieces, 12), np.int64), np.zeros((pieces, 2), np.int64)
+    sounding = np.zeros(_COUNT, np.int64)
+    for piece in range(pieces):
+        sounding[:] = 0
+        lowest, highest = _COUNT, -1
+        for event in ids[bounds[piece] : bounds[piece + 1]]:
+            if _ON <= event < _ON + _COUNT:
+                pitch = event - _ON
+                sounding[pitch] += 1
+                lowest, highest = min(lowest, pitch), max(highest, pitch)
+            elif _OFF <= event < _OFF + _COUNT:
+                sounding[event - _OFF] = max(sounding[event - _OFF] - 1, 0)
+            elif _DUR <= event < _DUR + _LONGEST:
+                for pitch in range(_COUNT):
+                    if sounding[pitch] > 0:
+                        ticks[piece, (pitch + _LOWEST) % 12] += event - _DUR + 1
+        ranges[piece] = lowest + _LOWEST, highest + _LOWEST
+    return ticks, ranges

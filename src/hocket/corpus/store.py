@@ -32,6 +32,8 @@ class Kind(IntEnum):
     """Bars of several themes in turn."""
     KEPT = 3
     """A whole piece kept from learning, to judge it."""
+    LEFT_OUT = 4
+    """A piece that is not used."""
 
 
 class Choices(NamedTuple):

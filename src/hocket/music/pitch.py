@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from math import sqrt
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hocket.errors import ConfigError
 from hocket.music.piece import Key, Note, Piece
 
@@ -168,6 +171,23 @@ def key_of(ticks: tuple[int, ...]) -> Key:
             scored.append((-fit, *_plainness(fifths), minor))
     _, accidentals, flat, minor = min(scored)
     return Key(0, -accidentals if flat else accidentals, minor)
+
+
+def signatures_of(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the key signature, -5 to 6 fifths, that `key_of` gives each row of ticks (P, 12)."""
+    profiles, fifths = [], []
+    for minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE)):
+        for centre in range(12):
+            profiles.append(np.roll(profile, centre))
+            fifths.append(_fifths(centre - 9 if minor else centre))
+    # the plainest first, major before minor: of several that fit alike argmax takes the first
+    order = sorted(range(24), key=lambda place: (*_plainness(fifths[place]), place >= 12))
+    centred = np.array(profiles)[order] - np.mean(profiles, axis=1)[order][:, None]
+    left = ticks - ticks.mean(axis=1, keepdims=True)
+    size = np.sqrt((left**2).sum(axis=1)[:, None] * (centred**2).sum(axis=1))
+    fit = np.divide(left @ centred.T, size, out=np.zeros_like(size), where=size > 0)
+    found: NDArray[np.int64] = np.array(fifths)[order][np.round(fit, 9).argmax(axis=1)]
+    return found
 
 
 def _fifths(major_tonic: int) -> int:

@@ -82,7 +82,14 @@ def settings_fingerprint(config: RunConfig, corpus: Corpus, base: Base | None = 
     training = replace(config.training, minutes=0.0, save_every=0.0, precision=precision)
     parts = RunConfig(rng=config.rng, model=config.model, training=training)
     data = hashlib.sha256()
-    for array in (corpus.ids, corpus.bounds, corpus.theme, corpus.held_out, corpus.home):
+    for array in (
+        corpus.ids,
+        corpus.bounds,
+        corpus.theme,
+        corpus.kind,
+        corpus.held_out,
+        corpus.home,
+    ):
         for begin in range(0, len(array), HASHED_AT_ONCE):  # a corpus may be larger than the memory
             data.update(np.ascontiguousarray(array[begin : begin + HASHED_AT_ONCE]).data)
     return (
