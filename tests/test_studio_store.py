@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hocket
 from hocket.errors import ConfigError, ScoreError
-from hocket.studio import desk
+from hocket.studio import desk, disk, readers
 from hocket.studio.keeper import Keeper
 from hocket.studio.store import KEPT_SECONDS, MOST_ATTEMPTS, MOST_WAITING, MissingError, Store
 
@@ -157,6 +161,67 @@ def test_a_file_that_takes_too_long_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk, "READ_SECONDS", 0.0)
+    monkeypatch.setattr(readers, "READ_SECONDS", 0.0)
+    at_work = desk.Desk()
     with pytest.raises(ScoreError, match=r"^x.mid: took more than 0 s"):
-        desk.Desk().work("read", str(tmp_path), "x.mid", "demo:elise", "")
+        at_work.read(str(tmp_path), "x.mid", "demo:elise", "")
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(readers, "READ_SECONDS", 60.0)
+    assert at_work.read(str(tmp_path), "x.mid", "demo:elise", "")["info"]["notes"] > 100
+
+
+def test_a_reader_that_dies_is_replaced_and_one_that_lives_reads_on(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    pool = readers.Readers(context, _worked)
+    first = pool.ask("pid")["pid"]
+    assert pool.ask("pid")["pid"] == first
+    for deed in ("crash", "hog"):
+        with pytest.raises(readers.LostError):
+            pool.ask(deed)
+        second = pool.ask("pid")["pid"]
+        assert second != first
+        first = second
+    pool.ask("grow")
+    assert pool.ask("pid")["pid"] != first
+
+
+_held: list[bytes] = []
+
+
+def _worked(deed: str) -> dict[str, Any]:
+    if deed == "crash":
+        os.kill(os.getpid(), 9)
+    if deed == "hog":
+        _held.append(b"x" * (readers.MEMORY_BYTES + 2**20))
+    if deed == "grow":
+        _held.append(b"x" * (readers.MOST_GROWTH + 2**20))
+    return {"pid": os.getpid()}
+
+
+def test_those_who_wait_for_the_disk_share_a_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, opened = disk.Disk(tmp_path), []
+    began, go = threading.Event(), threading.Event()
+    real = os.open
+
+    def slow(*values: Any) -> int:
+        opened.append(values)
+        began.set()
+        assert go.wait(20)
+        return real(*values)
+
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(os, "open", slow)
+    first = threading.Thread(target=shared.sync, args=([tmp_path],))
+    first.start()
+    assert began.wait(20)
+    others = [threading.Thread(target=shared.sync, args=([tmp_path],)) for _ in range(5)]
+    for thread in others:
+        thread.start()
+    while shared._asked < 6:
+        time.sleep(0.01)
+    go.set()
+    for thread in (first, *others):
+        thread.join()
+    assert len(opened) == 2

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from hocket.music import Key, Meter, Note, Part, Pedal, Piece, Tempo
     from hocket.runs import Run
     from hocket.sources import Theme
-    from hocket.workflows import check, fuse, learn, more, prepare, resume, seeds, train, why
+    from hocket.workflows import (
+        check,
+        duplicates,
+        fuse,
+        learn,
+        more,
+        prepare,
+        resume,
+        seeds,
+        train,
+        why,
+    )
 
 __version__ = "0.1.0"
 
@@ -44,6 +55,7 @@ _HOMES = {
     "Theme": "sources",
     "check": "workflows",
     "cut": "exports",
+    "duplicates": "workflows",
     "draw": "exports",
     "engrave": "exports",
     "fuse": "workflows",
@@ -80,6 +92,7 @@ __all__ = [
     "check",
     "cut",
     "draw",
+    "duplicates",
     "engrave",
     "fuse",
     "learn",

@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     _why_parser(verbs)
     _tokens_parser(verbs)
     _prepare_parser(verbs)
+    _duplicates_parser(verbs)
     _learn_parser(verbs)
     _seeds_parser(verbs)
     _train_parser(verbs)
@@ -168,6 +169,25 @@ def _prepare_parser(verbs: Any) -> None:
     prepare.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
     prepare.add_argument("--pedal", action="store_true", help="let the pedal lengthen notes")
     prepare.add_argument("--overwrite", action="store_true", help="let it replace another corpus")
+
+
+def _duplicates_parser(verbs: Any) -> None:
+    duplicates = verbs.add_parser(
+        "duplicates",
+        help="find the pieces of a corpus that are copies of others, in whatever key",
+        description="Find copies in a corpus, transposed or a little changed; the longest are kept.",
+    )
+    duplicates.add_argument("corpus", metavar="CORPUS", help="what `hocket prepare` made")
+    duplicates.add_argument(
+        "-o", "--out", metavar="LIST", help="write the copies' names, for `hocket train --exclude`"
+    )
+    duplicates.add_argument("--table", metavar="FILE.csv", help="write all groups, piece by piece")
+    duplicates.add_argument(
+        "--threshold",
+        type=float,
+        metavar="X",
+        help="share of their runs of notes that copies have in common, .2 to 1 (default: .4)",
+    )
 
 
 def _render_parser(verbs: Any) -> None:

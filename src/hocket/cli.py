@@ -174,6 +174,16 @@ def _prepare(options: argparse.Namespace) -> int:
     return SOME_DROPPED if corpus.dropped and team.size() == 1 else 0
 
 
+def _duplicates(options: argparse.Namespace) -> int:
+    from hocket.display import Display
+
+    found = workflows.duplicates(
+        options.corpus, out=options.out, table=options.table, threshold=options.threshold
+    )
+    Display().show_duplicates(found, options.out)
+    return 0
+
+
 def _learn(options: argparse.Namespace) -> int:
     from hocket.display import Display
 
@@ -368,6 +378,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "why": _why,
     "tokens": _tokens,
     "prepare": _prepare,
+    "duplicates": _duplicates,
     "learn": _learn,
     "seeds": _seeds,
     "train": _train,

@@ -16,6 +16,7 @@ from hocket.scores import printable
 
 if TYPE_CHECKING:
     from hocket.corpus import Library
+    from hocket.corpus.near import Duplicates
     from hocket.generation.openings import Opening
     from hocket.generation.reasons import Reason
     from hocket.model.weights import Weights
@@ -155,6 +156,17 @@ class Display:
                 f"{corpus.dropped:,} file{'s' * (corpus.dropped != 1)} could not be used: see "
                 f"{corpus.folder / DROPPED_FILE}"
             )
+
+    def show_duplicates(self, found: Duplicates, out: str | None) -> None:
+        """Print how many pieces are copies, and what to do with their names."""
+        pieces, groups = found.pieces, len(found.groups)
+        copies = sum(len(group.copies) for group in found.groups)
+        self.say(
+            f"{pieces:,} piece{'s' * (pieces != 1)}, {groups:,} group{'s' * (groups != 1)} of "
+            f"copies: {copies:,} to leave out"
+        )
+        if out is not None:
+            self.say(f"{out}: the names to leave out, for `hocket train --exclude {out}`")
 
 
 def show_check(take: str, against: Sequence[str], found: Comparison) -> None:

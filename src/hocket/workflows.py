@@ -8,6 +8,7 @@
     why    a note of a take -> what else might have come, and what each theme would have said
     tokens a piece -> its events, readably
     prepare folders of score files -> ids on disk
+    duplicates  a prepared corpus -> the pieces of it that are copies of others
 
 The command line and the Python API are thin skins over this. Heavy parts (torch, symusic,
 matplotlib) are imported where they are used, so that `hocket --help` and `import hocket` stay fast.
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from hocket.analysis import Measures
     from hocket.analysis.chance import Level
     from hocket.corpus import Library
+    from hocket.corpus.near import Duplicates
     from hocket.generation.openings import Opening
     from hocket.generation.reasons import Reason
     from hocket.model.weights import Weights
@@ -375,3 +377,34 @@ def prepare(
             say=heard.say,
             on_progress=heard.preparing,
         )
+
+
+def duplicates(
+    corpus: str | Path,
+    *,
+    out: str | Path | None = None,
+    table: str | Path | None = None,
+    threshold: float | None = None,
+) -> Duplicates:
+    """Find the pieces of a corpus that are copies of others, transposed and changed a little or not.
+
+    Two are copies if of all their runs of four notes they have about `threshold` in common. Of each
+    group the longest is kept. With `out` the names of the others go to that file, one a line, for
+    `train`'s `exclude`; with `table` all groups go to another as CSV. Raises `ConfigError`,
+    `CheckpointError` or `ScoreError`.
+    """
+    from hocket.corpus import load_library, near
+    from hocket.scores.files import write_text
+
+    for file in (out, table):
+        if file is not None and Path(file).is_dir():
+            raise ConfigError(f"{file}: is a folder; give the name of a file to write")
+    if out is not None and table is not None and Path(out).resolve() == Path(table).resolve():
+        raise ConfigError(f"{out}: named for both lists; give each a file of its own")
+    wanted = near.wanted(near.THRESHOLD if threshold is None else threshold)
+    found = near.duplicates(load_library(corpus), wanted)
+    if out is not None:
+        write_text(out, "".join(f"{name}\n" for name in found.left_out))
+    if table is not None:
+        write_text(table, found.table())
+    return found

@@ -75,11 +75,11 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file that takes the place of `path` when the block ends well.
 
-    On any failure nothing is left behind and what stood at `path` stays. Raises ScoreError where
-    the file cannot be written.
+    On any failure nothing is left behind and what stood at `path` stays. Without `sync` it may take
+    seconds until it is on the disk. Raises ScoreError where the file cannot be written.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
@@ -92,9 +92,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             temporary.replace(target)
-            sync_folder(target.parent)
+            if sync:
+                sync_folder(target.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -112,9 +114,9 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all; raises ScoreError where that fails."""
-    with replacing(path) as file:
+def atomic_write(path: str | os.PathLike[str], data: bytes, *, sync: bool = True) -> None:
+    """Write `data` to `path`, whole or not at all, as `replacing` does."""
+    with replacing(path, sync=sync) as file:
         file.write(data)
 
 

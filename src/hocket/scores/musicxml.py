@@ -31,6 +31,7 @@ from hocket.scores.files import beginning
 from hocket.scores.midi import read_midi
 from hocket.scores.mxl import MAX_XML_BYTES, unpacked
 from hocket.scores.pairing import named, paired, sounding
+from hocket.scores.repeats import begin_repeats
 from hocket.scores.shapes import prepare
 from hocket.scores.signs import lengths_in, number, played, signs_in
 from hocket.scores.xmltree import parsed
@@ -96,6 +97,7 @@ def _prepared(parts: list[Element]) -> list[str]:
     graces = shapeless = 0
     for part in parts:
         divisions = Fraction(1)
+        begin_repeats(part.iter("measure"))
         for index, measure in enumerate(part.iter("measure")):
             measure.set("id", f"{_ID}{index}")
             without, odd = prepare(measure, divisions)

@@ -22,8 +22,10 @@ from hocket.errors import ScoreError
 from hocket.scores.pedal import SUSTAIN
 from hocket.scores.smf import Tracks
 
-MAX_CHANGES = 200_000
-"""Of tempo, metre, key, name, program and pedal, in one file."""
+MAX_CHANGES = 50_000
+"""Of tempo, metre, key and name, in one file."""
+MAX_MOVES = 200_000
+"""Of pedal and program, in one file."""
 
 _WORDS = (
     "",
@@ -57,11 +59,11 @@ class Sifted(NamedTuple):
 def sifted(tracks: Tracks, most_quarters: int, name: str) -> Sifted:
     """Return the tracks, checked; raises ScoreError where an event is damaged or notes go too far."""
     chunks: list[bytes] = []
-    begun = endless = changes = parts = 0
+    begun = endless = changes = moves = parts = 0
     farthest = min(most_quarters * tracks.ticks_per_quarter, _FARTHEST)
     for index, chunk in enumerate(tracks.chunks):
         out = np.empty(3 * len(chunk) + 16, np.uint8)  # a metre of two bytes gets two more
-        fault, at, length, notes, hanging, signs, too_far, kinds = _sift(
+        fault, at, length, notes, hanging, signs, moved, too_far, kinds = _sift(
             np.frombuffer(chunk, np.uint8), out, farthest
         )
         if fault:
@@ -75,30 +77,33 @@ def sifted(tracks: Tracks, most_quarters: int, name: str) -> Sifted:
                 "cut it into single pieces in your DAW"
             )
         begun, endless, changes = begun + notes, endless + hanging, changes + signs
-        parts += kinds
+        parts, moves = parts + kinds, moves + moved
         chunks.append(out[:length].tobytes())
-    if changes > MAX_CHANGES:
-        raise ScoreError(
-            f"{name}: {changes} changes of tempo, metre, key, instrument or pedal, more than "
-            f"{MAX_CHANGES}; give a single piece"
-        )
+    for count, most, what in (
+        (changes, MAX_CHANGES, "tempo, metre, key or name"),
+        (moves, MAX_MOVES, "pedal or instrument"),
+    ):
+        if count > most:
+            raise ScoreError(
+                f"{name}: {count} changes of {what}, more than {most}; give a single piece"
+            )
     return Sifted(tracks._replace(chunks=tuple(chunks)), begun, endless, parts)
 
 
 @compiled
 def _sift(
     chunk: _Bytes, out: _Bytes, farthest: int
-) -> tuple[int, int, int, int, int, int, bool, int]:
+) -> tuple[int, int, int, int, int, int, int, bool, int]:
     """Write the events that matter to `out`.
 
     Returns the fault (0 for none), the byte at which the reading ended, the bytes written, the notes
-    begun, those of them that never end, other changes, whether a note begins or ends later than at
+    begun, those of them that never end, changes, moves, whether a note begins or ends later than at
     tick `farthest`, and in how many channels and programs there are notes.
     """
     sounding = np.zeros(16 * 128, np.int64)
     heard = np.zeros(16 * 128, np.bool_)  # by channel and program
     program = np.zeros(16, np.int64)
-    at = put = notes = changes = status = fault = 0
+    at = put = notes = changes = moves = status = fault = 0
     now = written = 0  # ticks: of the event, and of the last one written
     too_far = False
     while at < len(chunk):
@@ -147,7 +152,7 @@ def _sift(
             notes += begins
             heard[(status & 0x0F) << 7 | program[status & 0x0F]] |= begins
         elif kind == _PROGRAM or (kind == _CONTROL and one == SUSTAIN):
-            changes += 1
+            moves += 1
             if kind == _PROGRAM:
                 program[status & 0x0F] = one
         else:
@@ -158,7 +163,7 @@ def _sift(
             out[put] = status
             put = _copy(chunk, at - size, at, out, put + 1)
     put = _copy(_END_EVENT, 0, len(_END_EVENT), out, put)
-    return fault, at, put, notes, int(sounding.sum()), changes, too_far, int(heard.sum())
+    return fault, at, put, notes, int(sounding.sum()), changes, moves, too_far, int(heard.sum())
 
 
 @compiled

@@ -17,6 +17,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from hocket.errors import ConfigError, ScoreError
 from hocket.scores import printable
+from hocket.scores.files import atomic_write
 from hocket.sources import LETTERS, demo_themes
 from hocket.studio import asked
 from hocket.studio.desk import KINDS
@@ -103,25 +104,21 @@ def routes(studio: Studio) -> APIRouter:
     @api.post("/projects/{project}/themes", status_code=201, tags=["themes"])
     async def add_theme(project: Id, file: Annotated[UploadFile, File()]) -> Reply:
         """Add a theme: a MIDI, MusicXML or ABC file of at most 16 MB."""
-        await studio.do(store.row, "projects", project)
         content = await file.read(MOST_UPLOAD + 1)
         name = printable(Path((file.filename or "theme").replace("\\", "/")).name, 120)
         if len(content) > MOST_UPLOAD:
             raise ScoreError(f"{name}: larger than 16 MB; give a single piece of music as notes")
-        key = new_id()
-        home = store.theme_folder(key)
-        await studio.do(_keep, home, content)
-        return await _add(studio, project, key, name or "theme", "")
+        added: Reply = await studio.read(_added, studio, project, name or "theme", "", content)
+        return added
 
     @api.post("/projects/{project}/demo", status_code=201, tags=["themes"])
     async def add_demo(project: Id, wanted: asked.Demo) -> Reply:
         """Add a theme that ships with hocket."""
-        await studio.do(store.row, "projects", project)
         if wanted.demo not in demo_themes():
             raise ConfigError(f"no demo theme is called {wanted.demo!r}")
-        key = new_id()
-        await studio.do(partial(store.theme_folder(key).mkdir, parents=True))
-        return await _add(studio, project, key, wanted.demo, f"demo:{wanted.demo}")
+        name = wanted.demo
+        added: Reply = await studio.read(_added, studio, project, name, f"demo:{name}", None)
+        return added
 
     @api.patch("/themes/{theme}", tags=["themes"])
     async def change_theme(theme: Id, wanted: asked.ThemeChange) -> Reply:
@@ -129,7 +126,7 @@ def routes(studio: Studio) -> APIRouter:
         row = await studio.do(store.row, "themes", theme)
         home = store.theme_folder(theme)
         source = "" if (home / "upload").exists() else row["source"]  # a demo theme has no upload
-        read = await studio.read(str(home), row["name"], source, wanted.bars)
+        read = await studio.read(_read, studio, home, row["name"], source, wanted.bars)
         learned = int((home / f"{read['digest']}.theme").exists())
         change = partial(
             store.update,
@@ -224,18 +221,28 @@ def routes(studio: Studio) -> APIRouter:
     return api
 
 
-async def _add(studio: Studio, project: str, key: str, name: str, source: str) -> Reply:
+def _added(studio: Studio, project: str, name: str, source: str, content: bytes | None) -> Reply:
     """Read a theme and keep it; nothing is kept of one that cannot be read."""
-    store, home = studio.store, studio.store.theme_folder(key)
+    store, key = studio.store, new_id()
+    store.row("projects", project)
+    home = store.theme_folder(key)
+    home.mkdir(parents=True)
     try:
-        read = await studio.read(str(home), name, source, "")
-        await studio.do(
-            store.add_theme, project, key, name, source or name, read["info"], read["digest"]
-        )
+        if content is not None:
+            atomic_write(home / "upload", content, sync=False)
+        read = _read(studio, home, name, source, "")
+        store.add_theme(project, key, name, source or name, read["info"], read["digest"])
     except BaseException:
-        await studio.do(store.remove_theme_folder, key)
+        store.remove_theme_folder(key)
         raise
     return {"id": key, **read["info"]}
+
+
+def _read(studio: Studio, home: Path, name: str, source: str, bars: str) -> dict[str, Any]:
+    """Read a theme in its folder; what is there is on the disk when this returns."""
+    read = studio.desk.read(str(home), name, source, bars)
+    studio.disk.sync([home])
+    return read
 
 
 async def _queue(
@@ -247,10 +254,3 @@ async def _queue(
         raise ConfigError(f"{len(themes)} themes here; add {least - len(themes)} more first")
     asks = {"themes": themes[: len(LETTERS)], "knobs": knobs}
     return {"id": await studio.do(studio.store.add_job, project, kind, asks)}
-
-
-def _keep(home: Path, content: bytes) -> None:
-    from hocket.scores.files import atomic_write
-
-    home.mkdir(parents=True)
-    atomic_write(home / "upload", content)

@@ -1,8 +1,8 @@
 """Short work in child processes: uploads are read, and takes become sound, scores and zips.
 
-Surprising decision: each piece of work has a process of its own, forked from one that has loaded what
-it needs, with bounds on memory and time. A file that crashes or hangs its reader takes nothing along.
-Answers come as JSON, never as pickle.
+Surprising decision: what is made of a take has a process of its own each time, forked from one that has
+loaded what it needs, with a bound on its time. Uploads, of which there may be many and which are
+nobody's friends, go to `readers`. Answers come as JSON, never as pickle.
 """
 
 from __future__ import annotations
@@ -10,22 +10,18 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import signal
-import sys
 import zipfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from hocket.errors import ConfigError, ScoreError
 from hocket.reporter import Silent
+from hocket.studio.readers import MOST_ANSWER, READ_SECONDS, LostError, Readers, end
 
-READ_SECONDS, MAKE_SECONDS = 30.0, 180.0
-MEMORY_BYTES = 2**30
-"""That reading a file may take beyond what was loaded before."""
-MOST_ANSWER = 2**20
+MAKE_SECONDS = 180.0
 KINDS = ("mid", "musicxml", "mp3", "svg", "pdf")
 """What a take is downloaded as."""
 
@@ -41,41 +37,54 @@ class Desk:
         if "forkserver" in here:
             self._context.set_forkserver_preload(["hocket.studio.loaded"])
 
+        self._readers = Readers(self._context, partial(_done, "read"))
+
+    def read(self, *values: Any) -> dict[str, Any]:
+        """Read a theme, as `read_theme` does; raises `ScoreError` or `ConfigError`."""
+        try:
+            answer = self._readers.ask(*values)
+        except TimeoutError:
+            raise _too_long(values, READ_SECONDS) from None
+        except LostError:
+            raise _crashed(values) from None
+        return _checked(answer)
+
     def work(self, name: str, *values: Any) -> dict[str, Any]:
         """Do the work of `_WORK` that has a name; raises `ScoreError` or `ConfigError`."""
-        seconds = READ_SECONDS if name in _BOUNDED else MAKE_SECONDS
         mine, theirs = self._context.Pipe(duplex=False)
         child = self._context.Process(target=_child, args=(theirs, name, values), daemon=True)
         child.start()
         theirs.close()
         try:
-            if not mine.poll(seconds):
-                raise ScoreError(
-                    f"{_called(values)}: took more than {seconds:.0f} s; cut the file, or save it anew"
-                )
+            if not mine.poll(MAKE_SECONDS):
+                raise _too_long(values, MAKE_SECONDS)
             try:
                 answer: dict[str, Any] = json.loads(mine.recv_bytes(MOST_ANSWER))
             except (EOFError, OSError, ValueError):
-                raise ScoreError(
-                    f"{_called(values)}: cannot be worked on (it took too much memory or crashed its "
-                    "reader); save it anew"
-                ) from None
+                raise _crashed(values) from None
         finally:
-            _end(child)
-            child.close()
+            end(child)
             mine.close()
-        if "error" in answer:
-            raise (ConfigError if answer["kind"] == "ConfigError" else ScoreError)(answer["error"])
-        return answer
+        return _checked(answer)
 
 
-def _end(child: Any) -> None:
-    """End a child and those that it started, such as an engraver."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-    child.kill()
-    child.join()
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        raise (ConfigError if answer["kind"] == "ConfigError" else ScoreError)(answer["error"])
+    return answer
+
+
+def _too_long(values: tuple[Any, ...], seconds: float) -> ScoreError:
+    return ScoreError(
+        f"{_called(values)}: took more than {seconds:.0f} s; cut the file, or save it anew"
+    )
+
+
+def _crashed(values: tuple[Any, ...]) -> ScoreError:
+    return ScoreError(
+        f"{_called(values)}: cannot be worked on (it took too much memory or crashed its "
+        "reader); save it anew"
+    )
 
 
 def _called(values: tuple[Any, ...]) -> str:
@@ -83,38 +92,25 @@ def _called(values: tuple[Any, ...]) -> str:
     return str(values[1])
 
 
-def _child(answer: Connection, name: str, values: tuple[Any, ...]) -> None:
-    from hocket.errors import HocketError
-    from hocket.scores import printable
-
+def _child(answer: Connection[Any, Any], name: str, values: tuple[Any, ...]) -> None:
     if hasattr(os, "setsid"):
         os.setsid()
-    if name in _BOUNDED:
-        _bound()
-    try:
-        told = _WORK[name](*values)
-    except HocketError as error:
-        kind = "ConfigError" if isinstance(error, ConfigError) else "ScoreError"
-        told = {"error": printable(str(error), 500), "kind": kind}
-    except MemoryError:
-        told = {"error": f"{_called(values)}: too much for memory; cut it", "kind": "ScoreError"}
-    answer.send_bytes(json.dumps(told).encode())
+    answer.send_bytes(json.dumps(_done(name, *values)).encode())
     answer.close()
 
 
-def _bound() -> None:
-    """Let this process have so much memory and processor time; verovio's sets bounds of its own."""
+def _done(name: str, *values: Any) -> dict[str, Any]:
+    """Return what a piece of work gives, or what went wrong with it."""
+    from hocket.errors import HocketError
+    from hocket.scores import printable
+
     try:
-        import resource  # not on Windows
-    except ImportError:
-        return
-    seconds = int(READ_SECONDS)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        has = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        most = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (has + MEMORY_BYTES, most))
+        return _WORK[name](*values)
+    except HocketError as error:
+        kind = "ConfigError" if isinstance(error, ConfigError) else "ScoreError"
+        return {"error": printable(str(error), 500), "kind": kind}
+    except MemoryError:
+        return {"error": f"{_called(values)}: too much for memory; cut it", "kind": "ScoreError"}
 
 
 def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]:
@@ -126,7 +122,7 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
 
     from hocket.exports import range_of
     from hocket.music import bars as of_music
-    from hocket.scores.files import atomic_write, write_text
+    from hocket.scores.files import atomic_write
     from hocket.scores.midi import midi_bytes
     from hocket.sources import read_piece, read_source
     from hocket.studio.shown import MOST_NOTES, facts, piece_shown
@@ -139,8 +135,10 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
     piece = read_piece(given, False, heard)
     content = midi_bytes(piece)
     digest = hashlib.sha256(content).hexdigest()[:16]
-    atomic_write(home / f"{digest}.mid", content)
-    write_text(home / f"{digest}.json", json.dumps(piece_shown(piece)))
+    # Not yet on the disk for certain: whoever asked has it synced before the theme is in the store.
+    shown = json.dumps(piece_shown(piece)).encode()
+    atomic_write(home / f"{digest}.mid", content, sync=False)
+    atomic_write(home / f"{digest}.json", shown, sync=False)
     if len(piece.notes) > MOST_NOTES:
         heard.remark(f"only its first {MOST_NOTES:,} notes are drawn; all are learned")
     info = facts(piece) | {"remarks": heard.told[:20], "whole": whole}
@@ -230,4 +228,3 @@ _WORK: dict[str, Callable[..., dict[str, Any]]] = {
     "zip": zipped,
     "why": reasons,
 }
-_BOUNDED = ("read",)

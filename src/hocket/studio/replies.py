@@ -14,6 +14,7 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
 
 from hocket.studio.desk import Desk
+from hocket.studio.disk import Disk
 from hocket.studio.hub import Hub
 from hocket.studio.store import MissingError, Store
 
@@ -30,6 +31,8 @@ MEDIA = {
     "json": "application/json",
 }
 Reply = dict[str, Any]
+MOST_READING = 16
+"""Uploads that are worked on; most of the time they wait for the disk. Others wait."""
 
 
 class Studio:
@@ -37,18 +40,17 @@ class Studio:
 
     def __init__(self, store: Store, desk: Desk, hub: Hub) -> None:
         self.store, self.desk, self.hub = store, desk, hub
-        self._reading, self._making = CapacityLimiter(2), CapacityLimiter(2)
+        self.disk = Disk(store.folder)
+        self._reading, self._making = CapacityLimiter(MOST_READING), CapacityLimiter(2)
         self._made: dict[str, asyncio.Lock] = {}
 
     async def do(self, work: Callable[..., Any], *values: Any) -> Any:
         """Do something with the store, away from the loop."""
         return await to_thread.run_sync(partial(work, *values))
 
-    async def read(self, *values: Any) -> dict[str, Any]:
-        """Read a theme at the desk."""
-        return await to_thread.run_sync(
-            partial(self.desk.work, "read", *values), limiter=self._reading
-        )
+    async def read(self, work: Callable[..., Any], *values: Any) -> Any:
+        """Do something that reads a theme at the desk, where a few others may do so."""
+        return await to_thread.run_sync(partial(work, *values), limiter=self._reading)
 
     async def made(self, target: Path, work: str, *values: Any) -> Path:
         """Return a file, made at the desk if it is not there yet; once, however many ask."""

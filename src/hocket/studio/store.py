@@ -96,10 +96,11 @@ class Store:
         base.execute("begin immediate")
         try:
             yield base
+            base.execute("commit")
         except BaseException:
-            base.execute("rollback")
+            if base.in_transaction:  # a full disk has ended it already
+                base.execute("rollback")
             raise
-        base.execute("commit")
 
     def rows(self, words: str, *values: Any) -> list[dict[str, Any]]:
         """Return what a query finds."""
@@ -122,7 +123,8 @@ class Store:
         """Make a project and return its id."""
         key = new_id()
         with self.writing() as base:
-            if base.execute("select count(*) from projects").fetchone()[0] >= MOST_PROJECTS:
+            here = "select count(*) from projects where deleted is null"
+            if base.execute(here).fetchone()[0] >= MOST_PROJECTS:
                 raise ConfigError(f"{MOST_PROJECTS} projects are kept; delete some first")
             base.execute("insert into projects values(?,?,?,null)", (key, name, time.time()))
         return key
@@ -187,7 +189,8 @@ class Store:
         """Take the job that has waited longest; None if none waits."""
         with self.writing() as base:
             found = self.rows(
-                "select * from jobs where state='queued' and deleted is null order by created limit 1"
+                "select * from jobs where state='queued' and deleted is null "
+                "order by created, rowid limit 1"
             )
             if not found:
                 return None
@@ -230,13 +233,14 @@ class Store:
     def give_back(self, owner: str, *, died: bool) -> None:
         """Put an owner's job back into the queue; after `MOST_ATTEMPTS` deaths it is given up.
 
-        `died` says that the worker died under it while the server lived; when the server goes down the
-        job has done nothing wrong.
+        One that was asked to stop is stopped. `died` says that the worker died under it while the
+        server lived; when the server goes down the job has done nothing wrong.
         """
         with self.writing() as base:
             base.execute(
                 "update jobs set attempts=attempts+?, owner=null, state=case "
-                "when attempts+? >= ? then 'failed' else 'queued' end, error=case "
+                "when attempts+? >= ? then 'failed' when wish='stop' then 'stopped' "
+                "else 'queued' end, error=case "
                 "when attempts+? >= ? then ? else error end where owner=? and state='running'",
                 (
                     int(died),

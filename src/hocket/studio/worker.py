@@ -10,6 +10,7 @@ that carry what was learned of them; so page and command write the same bytes.
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 import time
@@ -67,7 +68,10 @@ class Work:
             self._tell()
 
     def _tell(self) -> None:
-        wish = self.store.beat(self.job["id"], self.owner, self.progress)
+        try:
+            wish = self.store.beat(self.job["id"], self.owner, self.progress)
+        except sqlite3.OperationalError:  # a full disk, say: a later beat may pass
+            return
         self._lost |= wish is None
         self._stop |= wish == "stop"
 
