@@ -17,8 +17,11 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import hocket
 from hocket.scores.midi import midi_bytes
@@ -129,8 +132,9 @@ def rate_of_learning(studio: Served, job: str, seconds: float) -> float:
 def soaked(minutes: float, clients: int, rate: float) -> dict[str, Any]:
     """Upload beside learning; return the figures. A rate of 0 is as fast as it goes."""
     content = midi_bytes(hocket.cut("demo:elise", bars="1-16"))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         studio = Served(Path(folder))
+        stack.callback(studio.close)
         project = studio.project()
         studio.post(f"/projects/{project}/demo", {"demo": studio.get("/settings")["demos"][0]})
         job = studio.post(f"/projects/{project}/learn", LONG)["id"]
@@ -153,7 +157,6 @@ def soaked(minutes: float, clients: int, rate: float) -> dict[str, Any]:
         beside = (steps(studio, job) - first) / seconds
         after = resident(studio.process.pid)
         quiet.append(rate_of_learning(studio, job, max(min(60.0 * minutes, 30.0), 5.0)))
-        studio.close()
     waits = sorted(found["seconds"])
     alone = statistics.mean(quiet)
     return {

@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from soak.processes import kill, marked, peak_of, until
 
 ORPHANS = 5.0

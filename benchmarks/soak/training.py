@@ -28,6 +28,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import hocket
 from soak.processes import children, is_dead, kill, marked, until
 
@@ -89,10 +91,18 @@ class Log:
 class Job:
     """Training as one process, or as ranks on one or more nodes of this machine."""
 
-    def __init__(self, corpus: Path, home: Path, nodes: int, ranks: int, knobs: list[str]) -> None:
+    def __init__(
+        self,
+        corpus: Path,
+        home: Path,
+        nodes: int,
+        ranks: int,
+        knobs: list[str],
+        run: Path | None = None,
+    ) -> None:
         self.home, self.nodes, self.ranks, self.mark = home, nodes, ranks, secrets.token_hex(8)
         home.mkdir(parents=True)
-        self.log, self.run = Log(home / "steps.log"), home / "run"
+        self.log, self.run = Log(home / "steps.log"), run or home / "run"
         self._words = [str(LEARNER), str(corpus), str(self.run), str(self.log.file), *knobs]
         self._port = self._id = 0
         self.agents: list[subprocess.Popen[bytes]] = []
@@ -133,8 +143,10 @@ class Job:
         return self.log.last()[1] > 0
 
     def has_ended(self) -> bool:
-        """Whether all agents are gone; raises if one failed on its own."""
+        """Whether all agents are gone; raises SystemExit if a process alone has failed."""
         codes = [agent.poll() for agent in self.agents]
+        if not self.ranks and codes[0]:
+            raise SystemExit(f"ended with {codes[0]}: {self.said()}")
         return all(code == 0 for code in codes)
 
     def said(self) -> str:
