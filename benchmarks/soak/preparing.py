@@ -41,7 +41,11 @@ def copied(source: str, folder: str, copy: int) -> None:
     from symusic import Score
 
     score: Any = Score.from_file(source)
-    moved = score.shift_pitch(copy % 13 - 6).shift_time((copy // 13) * score.ticks_per_quarter)
+    try:
+        moved = score.shift_pitch(copy % 13 - 6)
+    except ValueError:  # a pitch at MIDI's edge, which a transposition would leave
+        moved = score
+    moved = moved.shift_time((copy // 13) * score.ticks_per_quarter)
     moved.dump_midi(str(Path(folder, f"{copy:03d}-{Path(source).stem}.mid")))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,12 +126,14 @@ def learn(
     base: Weights | None = None,
     resume: bool,
     team: Team = ALONE,
+    on_saved: Callable[[], None] = lambda: None,
 ) -> Checkpoint:
     """Learn until learning ends or is stopped, and return the last checkpoint.
 
     With a folder, checkpoints are saved there by the first of the `team`, the last two, and `resume`
-    goes on from the newer one that is whole. Raises `CheckpointError` where that does not fit; with a
-    base model it begins afresh then, since the checkpoint may be of another theme.
+    goes on from the newer one that is whole; `on_saved` hears of each. Raises `CheckpointError` where
+    that does not fit; with a base model it begins afresh then, since the checkpoint may be of another
+    theme.
     """
     earlier, start = None, None if base is None else training.Base(base.arrays, base.fingerprint)
     if resume:
@@ -161,6 +163,7 @@ def learn(
             saved = time.monotonic()
             if ended:
                 remove(before)
+            on_saved()
 
     return training.learn(
         corpus,

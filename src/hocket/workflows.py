@@ -235,6 +235,7 @@ def train(
 ) -> Weights:
     """Train a base model on a corpus that `prepare` made, and leave it in the folder `out`.
 
+    `corpus` and `out` may be addresses on object storage, as fsspec knows them (`s3://bucket/run`).
     `valid` are the pieces, by their names in the corpus, that judge it, `exclude` pieces that are left
     out. Called again it goes on where it was stopped, exactly. Behind `torchrun` each process learns a
     share of every batch, and the first one writes. Raises `ConfigError`, also where another process
@@ -242,26 +243,47 @@ def train(
     """
     from numpy import float16
 
-    from hocket import learning, locks, runs, team
-    from hocket.corpus import load_library
+    from hocket import learning, locks, remote, runs, team
+    from hocket.corpus import library, load_library
     from hocket.corpus.lessons import lessons
     from hocket.model.weights import to_files
     from hocket.scores.files import atomic_write, make_folder
 
-    heard, folder = reporter or Silent(), Path(out)
+    heard, away = reporter or Silent(), None
     config = settings.replaced(config or settings.preset("base"), knobs)
     if config.model.sees_themes:
         raise ConfigError("--sees-themes: a base model knows no themes; leave it out")
-    material = lessons(load_library(corpus), kept=valid, left_out=exclude)
-    with team.joined(heard.say) as ranks, ExitStack() as held:
+    if isinstance(out, str) and remote.is_remote(out):
+        away = remote.Folder(out, "runs")
+    folder = Path(out) if away is None else away.here
+    with ExitStack() as held:
+        if isinstance(corpus, str) and remote.is_remote(corpus):
+            fetched = remote.corpus_at(corpus, library.FILES, heard.say)
+            corpus = held.enter_context(fetched)
+        material = lessons(load_library(corpus), kept=valid, left_out=exclude)
+        ranks = held.enter_context(team.joined(heard.say))
         if ranks.rank == 0:
             held.enter_context(locks.held(make_folder(folder) / runs.LOCK_FILE, "learns"))
+            if away is not None:
+                away.fetch(runs.CHECKPOINT_FILES, needed=False)
+
+        def send() -> None:
+            if away is not None:
+                away.send(
+                    [name for name in runs.CHECKPOINT_FILES[::-1] if (folder / name).exists()]
+                )
+
         begun = ranks.from_first(lambda: bytes([runs.is_begun(folder)])) == b"\1"
-        checkpoint = learning.learn(material, config, folder, heard, resume=begun, team=ranks)
+        checkpoint = learning.learn(
+            material, config, folder, heard, resume=begun, team=ranks, on_saved=send
+        )
         weights = learning.weights_of(checkpoint, material, config, ())
         if ranks.rank == 0:
-            for name, content in to_files(weights, float16).items():
+            files = to_files(weights, float16)
+            for name, content in files.items():
                 atomic_write(folder / name, content)
+            if away is not None:
+                away.send(list(files))
         ranks.wait()
     return weights
 
@@ -357,7 +379,8 @@ def prepare(
     why. Killed and called again it goes on. Behind `torchrun` the processes share the files. Raises
     `ScoreError` or `ConfigError`.
     """
-    from hocket import team
+    from hocket import remote, team
+    from hocket.corpus import library
     from hocket.corpus.ingest import ingest
     from hocket.processor import cores
 
@@ -365,11 +388,15 @@ def prepare(
         raise ConfigError("no folder given; name one with score files in it")
     if workers is not None and workers < 1:
         raise ConfigError(f"{workers} workers; give at least 1")
-    heard = reporter or Silent()
+    heard, away = reporter or Silent(), None
+    if isinstance(out, str) and remote.is_remote(out):
+        away = remote.Folder(out, "corpora")
+        if team.size() > 1:
+            raise ConfigError(f"{out}: ranks need a folder that all of them see; give one with -o")
     with team.joined(heard.say) as ranks:
-        return ingest(
+        corpus = ingest(
             [Path(folder) for folder in folders],
-            Path(out),
+            Path(out) if away is None else away.here,
             pedal=pedal,
             workers=workers or max(cores() // team.processes_here(), 1),
             overwrite=overwrite,
@@ -377,6 +404,9 @@ def prepare(
             say=heard.say,
             on_progress=heard.preparing,
         )
+    if away is not None:
+        away.send(library.FILES[::-1])  # the one that says what the others must be comes last
+    return corpus
 
 
 def duplicates(
