@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from hocket.locks import Lock
 from hocket.studio.keeper import SLEPT_SECONDS, Keeper
 from hocket.studio.store import LEASE_SECONDS, MOST_ATTEMPTS, Store
-from hocket.studio.worker import Work
+from hocket.studio.worker import Work, trim
 from soak import generation, jobs
 from soak.jobs_account import account
 
@@ -184,6 +185,20 @@ def test_workers_that_hang_lose_their_job_but_not_after_the_machine_slept(
     assert not store.finish(job, "old", "done")
     lock.free()
     assert MOST_ATTEMPTS == 3
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="others hand it back, or cannot")
+def test_freed_memory_is_handed_back() -> None:
+    trim()
+    before = generation.resident_mb()
+    pieces = [bytes(100_000) for _ in range(2000)]  # 200 MB, and small ones between that stay
+    kept = [bytes(1000) + piece[:1] for piece in pieces]
+    full = generation.resident_mb()
+    del pieces
+    trim()
+    assert full > before + 150
+    assert generation.resident_mb() < before + 80
+    assert len(kept) == 2000
 
 
 def test_memory_is_judged_after_warming_up() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import BinaryIO
 
 from hocket.errors import ScoreError
 
+_BINARY = getattr(os, "O_BINARY", 0)  # of Windows
 _ELSEWHERE = "choose another folder with -o"
 _WRITE_FAILURES = {
     errno.ENOSPC: f"no space left on device; free some space or {_ELSEWHERE}",
@@ -57,12 +59,18 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
 
     Raises ScoreError where it is missing, a folder, not readable or larger.
     """
-    target = Path(path)
     try:
-        if target.exists() and not target.is_file() and not target.is_dir():
-            raise ScoreError(f"{path}: not a regular file; copy it to one first")
-        with target.open("rb") as file:
-            data = file.read(limit + 1)
+        # Not blocking: a pipe would wait for somebody to write.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+        try:
+            kind = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(kind):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(kind):
+                raise ScoreError(f"{path}: not a regular file; copy it to one first")
+            data = b"".join(_pieces(descriptor, limit + 1))
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise ScoreError(f"{path}: cannot read: {_reason(error, _READ_FAILURES)}") from error
     except ValueError as error:  # a null character in the name
@@ -72,6 +80,12 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
             f"{path}: larger than {limit / 2**20:g} MiB; give a single piece of music as notes"
         )
     return data
+
+
+def _pieces(descriptor: int, most: int) -> Iterator[bytes]:
+    while most > 0 and (piece := os.read(descriptor, min(most, 2**20))):
+        most -= len(piece)
+        yield piece
 
 
 @contextmanager
