@@ -3,6 +3,8 @@
 # make lint   style, types and import layers
 # make bench  measures hocket beside its peers, which get an environment of their own, .venv-peers;
 #             BENCH="--only sampler --rounds 5" and the like go to benchmarks/bench.py
+# make soak   kills, starves and attacks hocket for some hours and says which bars of docs/reliability.md are met;
+#             SOAK="--only training" for a part, SOAK="--scores FOLDER" with your MIDI files to make many of
 # make listen writes out/listen/index.html: twelve pairs of takes to judge blindly
 # make base BASE=FOLDER   trains the base model again on the score files of a folder called base, into out/base;
 #             stopped at any moment, the same command goes on
@@ -14,7 +16,7 @@ BIN    := $(VENV)/bin
 PEERS  := .venv-peers
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench listen base sounds docs clean
+.PHONY: demo test lint bench soak listen base sounds docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hocket fuse demo:gymnopedie demo:elise -o out/demo --overwrite
@@ -30,6 +32,9 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed $(PEERS)/.installed
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/soak/everything.py out/soak $(SOAK)
 
 listen: $(VENV)/.installed
 	$(BIN)/python benchmarks/listen.py $(LISTEN)

@@ -53,7 +53,7 @@ def parts(out: Path, scores: Path | None) -> dict[str, Part]:
         "jobs": Part(
             ["jobs.py", "--with-real"],
             "1,000 jobs, 100 worker kills, 10 server kills: none lost, none finished twice",
-            lambda found: bool(found["met"]),
+            lambda found: bool(found["well"]),
         ),
         "hostile": Part(
             ["verdicts.py", str(out / "hostile-files")],
@@ -79,7 +79,11 @@ def parts(out: Path, scores: Path | None) -> dict[str, Part]:
         "attacks": Part(
             ["attacks.py"],
             "80 web attacks: none accepted",
-            lambda found: not found["accepted"] and found["attacks"] >= 80,
+            lambda found: (
+                len(found["attacks"]) >= 80
+                and not any(attack["accepted"] for attack in found["attacks"])
+                and all(found["controls"].values())
+            ),
         ),
         "near": Part(
             ["near.py"],

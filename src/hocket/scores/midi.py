@@ -200,6 +200,8 @@ def _frame(
 
     def ticks(events: Any) -> Iterator[tuple[int, Any]]:
         """Yield the events in order of time, each with its tick."""
+        if not len(events):
+            return iter(())
         ordered = sorted(events, key=lambda event: int(event.time))
         times = np.array([event.time for event in ordered], np.int64)
         snapped = snap(np.maximum(times - shift, 0), score.ticks_per_quarter)

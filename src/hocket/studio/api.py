@@ -152,7 +152,9 @@ def routes(studio: Studio) -> APIRouter:
     async def show_theme(theme: Id) -> Response:
         """Return a theme's notes in seconds, and its bars."""
         row = await studio.do(store.row, "themes", theme)
-        return file_of(store.theme_folder(theme) / f"{row['digest']}.json")
+        home = store.theme_folder(theme)
+        piece, target = home / f"{row['digest']}.mid", home / f"{row['digest']}.json"
+        return file_of(await studio.made(target, "shown", row["name"], str(piece)))
 
     @api.get("/themes/{theme}/sound", tags=["themes"])
     async def hear_theme(theme: Id) -> Response:

@@ -114,7 +114,7 @@ def _done(name: str, *values: Any) -> dict[str, Any]:
 
 
 def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]:
-    """Read the upload in a theme's folder, or a demo theme; keep the piece, and what is shown of it.
+    """Read the upload in a theme's folder, or a demo theme, and keep the piece.
 
     `bars` such as `5-20` keeps these alone. What is kept has the content's digest in its name.
     """
@@ -125,7 +125,7 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
     from hocket.scores.files import atomic_write
     from hocket.scores.midi import midi_bytes
     from hocket.sources import read_piece, read_source
-    from hocket.studio.shown import MOST_NOTES, facts, piece_shown
+    from hocket.studio.shown import MOST_NOTES, facts
 
     home, heard = Path(folder), _Remarks()
     given = read_source(source, False, heard) if source else _uploaded(home, name, heard)
@@ -136,9 +136,7 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
     content = midi_bytes(piece)
     digest = hashlib.sha256(content).hexdigest()[:16]
     # Not yet on the disk for certain: whoever asked has it synced before the theme is in the store.
-    shown = json.dumps(piece_shown(piece)).encode()
     atomic_write(home / f"{digest}.mid", content, sync=False)
-    atomic_write(home / f"{digest}.json", shown, sync=False)
     if len(piece.notes) > MOST_NOTES:
         heard.remark(f"only its first {MOST_NOTES:,} notes are drawn; all are learned")
     info = facts(piece) | {"remarks": heard.told[:20], "whole": whole}
@@ -164,6 +162,17 @@ def _uploaded(home: Path, name: str, heard: Any) -> Any:
     for remark in remarks:
         heard.remark(remark)
     return piece
+
+
+def shown(target: str, name: str, piece: str) -> dict[str, Any]:
+    """Write what the page draws of a theme."""
+    from hocket.scores.files import write_text
+    from hocket.scores.midi import read_midi
+    from hocket.studio.shown import piece_shown
+
+    kept = read_midi(Path(piece).read_bytes(), name, pedal=False, notated=True)[0]
+    write_text(target, json.dumps(piece_shown(kept)))
+    return {}
 
 
 def export(target: str, name: str, take: str, themes: list[str]) -> dict[str, Any]:
@@ -222,6 +231,7 @@ def reasons(take: str, name: str, bar: int) -> dict[str, Any]:
 
 _WORK: dict[str, Callable[..., dict[str, Any]]] = {
     "read": read_theme,
+    "shown": shown,
     "export": export,
     "exported": exported,
     "engraved": engraved,

@@ -51,11 +51,19 @@ _OF_METER, _OF_PEDAL, _OF_PARTS = 0, 1, 2
 def simplified(columns: Columns) -> Columns:
     """Return what the grammar can say of a piece, its notes by start, part and pitch; see `events`."""
     columns = at_most(columns, MOST_PARTS)[0]
-    string = _on_the_piano(columns.pitch) + _KEYS_A_PART * columns.part
-    order = np.argsort(columns.start * (_PARTS * _KEYS_A_PART) + string, kind="stable")
-    start, velocity = columns.start[order], columns.velocity[order]
-    said = _sayable(start, start + columns.duration[order], string[order], velocity)
+    said = _said(columns, columns.start, columns.duration)
     return _framed(*said, columns.frame)
+
+
+def _said(columns: Columns, start: _Ints, duration: _Ints) -> tuple[_Ints, _Ints, _Ints, _Ints]:
+    """Return what `_sayable` does of columns that have few parts, at other times than theirs."""
+    string = _on_the_piano(columns.pitch) + _KEYS_A_PART * columns.part
+    order = np.argsort(start * (_PARTS * _KEYS_A_PART) + string, kind="stable")
+    start = start[order]
+    found: tuple[_Ints, _Ints, _Ints, _Ints] = _sayable(
+        start, start + duration[order], string[order], columns.velocity[order]
+    )
+    return found
 
 
 def keepable(columns: Columns) -> Columns:
@@ -64,28 +72,24 @@ def keepable(columns: Columns) -> Columns:
     What is learned is this, of themes and of a corpus alike. Parts keep their names.
     """
     columns = at_most(columns, MOST_PARTS)[0]
-    frame = columns.frame
-    said = simplified(
-        replace(
-            columns,
-            start=snap(columns.start, TICKS_PER_QUARTER),
-            duration=snap_durations(columns.duration, TICKS_PER_QUARTER),
-            frame=Piece.of(
-                (),
-                parts=frame.parts,
-                meters=snap_changes(frame.meters),
-                # Of what comes to one tick the last counts: a press too short for the grid is lost.
-                pedals={pedal.tick: pedal for pedal in snap_changes(frame.pedals)}.values(),
-            ),
-        )
+    start, duration, string, velocity = _said(
+        columns,
+        snap(columns.start, TICKS_PER_QUARTER),
+        snap_durations(columns.duration, TICKS_PER_QUARTER),
+    )
+    frame = Piece.of(
+        (),
+        parts=columns.frame.parts,
+        meters=snap_changes(columns.frame.meters),
+        # Of what comes to one tick the last counts: a press too short for the grid is lost.
+        pedals={pedal.tick: pedal for pedal in snap_changes(columns.frame.pedals)}.values(),
     )
     # A note that ends where its pitch is struck again may reach from one grid to the other and be a
     # tick too long for either; it loses that tick, and goes if no other is left.
-    over = said.duration % 6
-    duration = said.duration - ((over == 1) | (over == 5))
+    over = duration % 6
+    duration = duration - ((over == 1) | (over == 5))
     whole = duration > 0
-    string = said.pitch[whole] + _KEYS_A_PART * said.part[whole]
-    kept = _framed(said.start[whole], duration[whole], string, said.velocity[whole], said.frame)
+    kept = _framed(start[whole], duration[whole], string[whole], velocity[whole], frame)
     if not len(kept):
         return kept
     return at_most(replace(kept, frame=replace(kept.frame, parts=frame.parts)))[0]
