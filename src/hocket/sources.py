@@ -143,17 +143,22 @@ def read_against(source: Source, pedal: bool, reporter: Reporter) -> Theme:
 
 def read_piece(source: Source, pedal: bool, reporter: Reporter) -> Piece:
     """Read a piece as it can be learned; raises `ScoreError` if too little is left of it."""
+    return read_kept(source, pedal, reporter)[0]
+
+
+def read_kept(source: Source, pedal: bool, reporter: Reporter) -> tuple[Piece, bytes]:
+    """Read a piece as it can be learned, and return it with the MIDI file that it is kept as."""
     given = read_source(source, pedal, reporter)
     if remark := merging(given):
         reporter.remark(f"{given.title or 'a theme without title'}: {remark}")
-    piece = learnable(given)
+    piece, content = _kept(given)
     if len(piece.notes) < LEAST_NOTES or len(piece.bars()) < LEAST_BARS:
         notes, bars = len(piece.notes), len(piece.bars())
         raise ScoreError(
             f"{piece.title or 'a theme without title'}: only {notes} note{'s' * (notes != 1)} in "
             f"{bars} bar{'s' * (bars != 1)}; a theme needs at least {LEAST_NOTES} in {LEAST_BARS}"
         )
-    return piece
+    return piece, content
 
 
 def merging(piece: Piece) -> str:
@@ -170,6 +175,10 @@ def learnable(piece: Piece) -> Piece:
     Writing the result to MIDI and reading it back gives the same; so does doing this twice. Raises
     `ScoreError` for what MIDI has no room for.
     """
+    return _kept(piece)[0]
+
+
+def _kept(piece: Piece) -> tuple[Piece, bytes]:
     from hocket.music import Piece
     from hocket.music.columns import Columns
     from hocket.music.grid import snap_changes
@@ -178,7 +187,7 @@ def learnable(piece: Piece) -> Piece:
     from hocket.tokens.encoding import keepable
 
     if not piece.notes:
-        return piece
+        return piece, midi_bytes(piece)
     said = keepable(Columns.of(piece)).piece()
     saved = Piece.of(
         said.notes,
@@ -189,7 +198,8 @@ def learnable(piece: Piece) -> Piece:
         title=printable(piece.title),
         pedals=said.pedals,
     )
-    return read_midi(midi_bytes(saved), saved.title, pedal=False, notated=True)[0]
+    content = midi_bytes(saved)
+    return read_midi(content, saved.title, pedal=False, notated=True)[0], content
 
 
 def read_source(source: Source, pedal: bool, reporter: Reporter) -> Piece:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,33 +160,29 @@ def estimate_key(notes: Iterable[Note]) -> Key:
 
 def key_of(ticks: tuple[int, ...]) -> Key:
     """Return the likeliest key of pitch classes that sound for so many ticks (12)."""
-    scored = []
-    for minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE)):
-        for centre in range(12):
-            fifths = _fifths(centre - 9 if minor else centre)
-            turned = ticks[centre:] + ticks[:centre]
-            # Rounded, so that keys that differ by the order of a float sum tie, and the rule says.
-            fit = round(_correlation(turned, profile), 9)
-            scored.append((-fit, *_plainness(fifths), minor))
-    _, accidentals, flat, minor = min(scored)
-    return Key(0, -accidentals if flat else accidentals, minor)
+    fit = int(_fits(np.array([ticks])).argmax())
+    return Key(0, *_KEYS[fit])
 
 
 def signatures_of(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the key signature, -5 to 6 fifths, that `key_of` gives each row of ticks (P, 12)."""
-    profiles, fifths = [], []
-    for minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE)):
-        for centre in range(12):
-            profiles.append(np.roll(profile, centre))
-            fifths.append(_fifths(centre - 9 if minor else centre))
-    # the plainest first, major before minor: of several that fit alike argmax takes the first
-    order = sorted(range(24), key=lambda place: (*_plainness(fifths[place]), place >= 12))
-    centred = np.array(profiles)[order] - np.mean(profiles, axis=1)[order][:, None]
-    left = ticks - ticks.mean(axis=1, keepdims=True)
-    size = np.sqrt((left**2).sum(axis=1)[:, None] * (centred**2).sum(axis=1))
-    fit = np.divide(left @ centred.T, size, out=np.zeros_like(size), where=size > 0)
-    found: NDArray[np.int64] = np.array(fifths)[order][np.round(fit, 9).argmax(axis=1)]
+    found: NDArray[np.int64] = np.array([fifths for fifths, _ in _KEYS])[
+        _fits(ticks).argmax(axis=1)
+    ]
     return found
+
+
+def _fits(ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return Pearson's correlation of each row (P, 12) with the profile of each key (P, 24).
+
+    It is 0 where a row is flat, and rounded, so that keys that differ by the order of a float sum tie.
+    """
+    left = ticks - ticks.mean(axis=1, keepdims=True)
+    size = np.sqrt((left**2).sum(axis=1))[:, None]
+    fits: NDArray[np.float64] = np.divide(
+        left @ _CENTRED.T, size, out=np.zeros((len(ticks), len(_KEYS))), where=size > 0
+    )
+    return np.round(fits, 9)
 
 
 def _fifths(major_tonic: int) -> int:
@@ -200,9 +195,16 @@ def _plainness(fifths: int) -> tuple[int, bool]:
     return abs(fifths), fifths < 0
 
 
-def _correlation(left: tuple[int, ...], right: tuple[float, ...]) -> float:
-    """Return Pearson's correlation; 0 if either side is flat."""
-    left_mean, right_mean = sum(left) / len(left), sum(right) / len(right)
-    a, b = [x - left_mean for x in left], [y - right_mean for y in right]
-    size = sqrt(sum(x * x for x in a) * sum(y * y for y in b))
-    return sum(x * y for x, y in zip(a, b, strict=True)) / size if size else 0.0
+def _keys() -> tuple[list[tuple[int, bool]], NDArray[np.float64]]:
+    """Return the keys, of those that fit alike the one to be taken first, and unit profiles (24, 12)."""
+    found = []
+    for minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE)):
+        for centre in range(12):
+            centred = np.roll(profile, centre) - np.mean(profile)
+            key = _fifths(centre - 9 if minor else centre), minor
+            found.append((*_plainness(key[0]), minor, key, centred / np.linalg.norm(centred)))
+    found.sort(key=lambda each: each[:3])
+    return [each[3] for each in found], np.array([each[4] for each in found])
+
+
+_KEYS, _CENTRED = _keys()

@@ -123,8 +123,7 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
     from hocket.exports import range_of
     from hocket.music import bars as of_music
     from hocket.scores.files import atomic_write
-    from hocket.scores.midi import midi_bytes
-    from hocket.sources import read_piece, read_source
+    from hocket.sources import read_kept, read_source
     from hocket.studio.shown import MOST_NOTES, facts
 
     home, heard = Path(folder), _Remarks()
@@ -132,8 +131,7 @@ def read_theme(folder: str, name: str, source: str, bars: str) -> dict[str, Any]
     whole = len(of_music.numbered_bars(given))
     if bars:
         given = of_music.cut(given, range_of(bars))
-    piece = read_piece(given, False, heard)
-    content = midi_bytes(piece)
+    piece, content = read_kept(given, False, heard)
     digest = hashlib.sha256(content).hexdigest()[:16]
     # Not yet on the disk for certain: whoever asked has it synced before the theme is in the store.
     atomic_write(home / f"{digest}.mid", content, sync=False)
