@@ -196,7 +196,7 @@ def _plainness(fifths: int) -> tuple[int, bool]:
 
 
 def _keys() -> tuple[list[tuple[int, bool]], NDArray[np.float64]]:
-    """Return the keys, of those that fit alike the one to be taken first, and unit profiles (24, 12)."""
+    """Return the keys, the first of those that fit alike first, and unit profiles (24, 12)."""
     found = []
     for minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE)):
         for centre in range(12):
