@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from hocket.locks import Lock
+from hocket.processor import trim
 from hocket.studio.keeper import SLEPT_SECONDS, Keeper
 from hocket.studio.store import LEASE_SECONDS, MOST_ATTEMPTS, Store
-from hocket.studio.worker import Work, trim
+from hocket.studio.worker import Work
 from soak import generation, jobs
 from soak.jobs_account import account
 

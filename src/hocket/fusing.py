@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hocket.config import GenerationConfig, ModelConfig, RunConfig, TrainingConfig
 from hocket.errors import CheckpointError, ConfigError
+from hocket.processor import trim
 from hocket.reporter import Reporter
 from hocket.runs import Run
 from hocket.sources import Theme, firsts, wholes
@@ -191,6 +192,7 @@ def _write_takes(run: Run, choir: Choir, weights: str, reporter: Reporter, first
 
             reporter.say("making the page: sound, score and pictures of each take")
             write_page(run.folder, say=reporter.say)
+    trim()
     return run
 
 

@@ -9,14 +9,12 @@ that carry what was learned of them; so page and command write the same bytes.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,7 @@ from hocket import workflows
 from hocket.config import RunConfig, replaced
 from hocket.errors import HocketError
 from hocket.locks import Lock
+from hocket.processor import trim
 from hocket.scores import printable
 from hocket.scores.files import make_folder
 from hocket.scores.midi import read_midi
@@ -247,12 +246,6 @@ def _do(store: Store, owner: str, job: Mapping[str, Any]) -> None:
     finally:
         work.close()
     store.finish(job["id"], owner, state, error=error, result=result)
-
-
-def trim() -> None:
-    """Hand back what was freed: the GNU C library keeps it in ever smaller pieces, job after job."""
-    with suppress(OSError, AttributeError, TypeError):  # other systems have no such thing
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _end_with_server() -> None:
