@@ -132,6 +132,8 @@ class Scene:
         self.midi = midi_bytes(Piece.of([Note(24 * i, 24, 60 + i % 12) for i in range(32)]))
         self.project = self.studio.post("/projects", {"name": "ours"})["id"]
         self.themes = [self.studio.upload(self.project, "a.mid", self.midi)["id"] for _ in "ab"]
+        for theme in self.themes:  # drawn when it is first asked for, and kept
+            self.studio.get(f"/themes/{theme}/shown")
         self.fusion = self._fusion()
         self.bait = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._wait_for_fetches, daemon=True).start()
