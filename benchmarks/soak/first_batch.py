@@ -103,7 +103,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             many = Path(folder, "corpus")
             repeated(options.corpus, many, times)
-            said = subprocess.run([*look, str(many)], check=True, capture_output=True, text=True)
+            words = [*look, str(many)]
+            said = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
             found.append(json.loads(said.stdout))
             print(found[-1], flush=True)
     if options.out:

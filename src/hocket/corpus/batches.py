@@ -115,7 +115,8 @@ def held_out_batches(corpus: Corpus, most: int) -> list[Batch]:
     They are in their own metre and the common key; only held-out bars are targets. Of many pieces
     those are taken, spread evenly, that make up about `most` events.
     """
-    judged = np.add.reduceat(corpus.held_out, corpus.bounds[:-1]) > 0
+    judged = np.zeros(len(corpus.kind), np.bool_)
+    judged[np.searchsorted(corpus.bounds, np.flatnonzero(corpus.held_out), side="right") - 1] = True
     pieces = np.flatnonzero(judged & np.isin(corpus.kind, (Kind.NATIVE, Kind.KEPT)))
     lengths = np.diff(corpus.bounds)[pieces]
     every = max(round(lengths.sum() / most), 1)

@@ -82,19 +82,23 @@ def _heard(
     pieces = len(bounds) - 1
     ticks, ranges = np.zeros((pieces, 12), np.int64), np.zeros((pieces, 2), np.int64)
     sounding = np.zeros(_COUNT, np.int64)
+    held = np.zeros(12, np.int64)  # pitches that sound, by class
     for piece in range(pieces):
         sounding[:] = 0
+        held[:] = 0
         lowest, highest = _COUNT, -1
         for event in ids[bounds[piece] : bounds[piece + 1]]:
             if _ON <= event < _ON + _COUNT:
                 pitch = event - _ON
+                held[(pitch + _LOWEST) % 12] += sounding[pitch] == 0
                 sounding[pitch] += 1
                 lowest, highest = min(lowest, pitch), max(highest, pitch)
             elif _OFF <= event < _OFF + _COUNT:
-                sounding[event - _OFF] = max(sounding[event - _OFF] - 1, 0)
+                pitch = event - _OFF
+                held[(pitch + _LOWEST) % 12] -= sounding[pitch] == 1
+                sounding[pitch] = max(sounding[pitch] - 1, 0)
             elif _DUR <= event < _DUR + _LONGEST:
-                for pitch in range(_COUNT):
-                    if sounding[pitch] > 0:
-                        ticks[piece, (pitch + _LOWEST) % 12] += event - _DUR + 1
+                for pitch_class in range(12):
+                    ticks[piece, pitch_class] += held[pitch_class] * (event - _DUR + 1)
         ranges[piece] = lowest + _LOWEST, highest + _LOWEST
     return ticks, ranges
