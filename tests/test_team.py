@@ -19,6 +19,7 @@ from soak.processes import is_dead, until
 from soak.training import LEARNER, Job, corpus_in
 
 SPEAKS = """
+import os
 import sys
 import torch
 from hocket import team
@@ -42,7 +43,7 @@ with team.joined() as ranks:
     if len(sys.argv) > 1 and ranks.rank == 1:
         sys.exit(7)
     ranks.wait()
-    print("fine", ranks.rank)
+    os.write(1, b"fine %d" % ranks.rank + bytes([10]))  # at once
 """
 
 

@@ -38,7 +38,8 @@ Say = Callable[[str], None]
 _LONGEST_TITLE = 200
 _SLACK = 60_000
 """Bytes of a page that are neither sound nor score nor notes."""
-_OTHER_IDS = re.compile(r' id="(?!t\d)[^"]*"')
+_OTHER_IDS = re.compile(r' id="(?!t\d+(?:[pn]\d+"|-E))[^"]*"')
+"""Of verovio's own, which may begin like ours, and of which a tie over two lines has one twice."""
 
 
 def write_page(folder: Path, *, say: Say | None = None) -> Path:
