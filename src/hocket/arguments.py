@@ -109,8 +109,14 @@ def _train_parser(verbs: Any) -> None:
         help="train a base model on a prepared corpus",
         description="Train a base model on a corpus; stopped and called again, go on exactly.",
     )
-    train.add_argument("corpus", metavar="CORPUS", help="what `hocket prepare` made")
-    train.add_argument("-o", "--out", metavar="FOLDER", required=True, help="folder for the model")
+    train.add_argument(
+        "corpus",
+        metavar="CORPUS",
+        help="what `hocket prepare` made: a folder, or an address such as s3://bucket/corpus",
+    )
+    train.add_argument(
+        "-o", "--out", metavar="FOLDER", required=True, help="folder or address for the model"
+    )
     for flag, use in (("--valid", "judge it"), ("--exclude", "are left out")):
         train.add_argument(
             flag, metavar="LIST", help=f"file with names of pieces, one a line, that {use}"

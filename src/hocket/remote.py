@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +78,8 @@ class Folder:
         return bytes(found)
 
 
-@contextmanager
-def corpus_at(address: str, files: Sequence[str], say: Callable[[str], None]) -> Iterator[Path]:
-    """Give a corpus at an address as a folder here, fetched if another one is here, or none.
+def corpus_at(address: str, files: Sequence[str], say: Callable[[str], None]) -> Path:
+    """Return the folder here of a corpus at an address, fetched if another one is here, or none.
 
     Processes of one machine fetch it once. The first of the files says what the others must be.
     """
@@ -96,4 +94,4 @@ def corpus_at(address: str, files: Sequence[str], say: Callable[[str], None]) ->
             say(f"{address}: fetched once, to {folder.here}")
             file.unlink(missing_ok=True)
             folder.fetch(files[::-1])
-    yield folder.here
+    return folder.here

@@ -258,8 +258,7 @@ def train(
     folder = Path(out) if away is None else away.here
     with ExitStack() as held:
         if isinstance(corpus, str) and remote.is_remote(corpus):
-            fetched = remote.corpus_at(corpus, library.FILES, heard.say)
-            corpus = held.enter_context(fetched)
+            corpus = remote.corpus_at(corpus, library.FILES, heard.say)
         material = lessons(load_library(corpus), kept=valid, left_out=exclude)
         ranks = held.enter_context(team.joined(heard.say))
         if ranks.rank == 0:
