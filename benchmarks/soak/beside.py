@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import hocket
 from hocket.scores.midi import midi_bytes
 from soak.processes import resident
+from soak.telling import told
 from studio.served import Served
 
 LONG = {"max_steps": 5000, "check_every": 5000, "patience": 1000, "minutes": 30, "batch": 64}
@@ -201,10 +202,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     found = soaked(options.minutes, options.clients, options.rate)
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=2))
-    return int(not met(found))
+    return told(found, options.out, met=met(found))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ by the kernel for the one process (RLIMIT_FSIZE), which fails in the same place.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from soak.telling import told
 from soak.training import Job, corpus_in, digest
 
 NEWEST, BEFORE = "training.safetensors", "training.previous.safetensors"
@@ -141,10 +141,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     found = soaked()
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=2))
-    return int(not met(found))
+    return told(found, options.out, met=met(found))
 
 
 if __name__ == "__main__":

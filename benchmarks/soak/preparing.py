@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import secrets
@@ -30,6 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from soak.processes import kill, marked, peak_of, until
+from soak.telling import told
 
 ORPHANS = 5.0
 BAR = 1200
@@ -270,10 +270,7 @@ def main() -> int:
     options = parser.parse_args()
     ways = [(2, 0), (1, 0), (1, 2)]
     found = soaked(options.scores, options.files, options.kills, options.rng, ways)
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=2))
-    return int(not met(found))
+    return told(found, options.out, met=met(found))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import secrets
@@ -32,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import hocket
 from soak.processes import children, is_dead, kill, marked, until
+from soak.telling import told
 
 LEARNER = Path(__file__).with_name("learner.py")
 SAVE_EVERY = 0.3
@@ -333,10 +333,7 @@ def main() -> int:
         options.kills, options.worker_kills, options.node_losses, tuple(options.ranks), options.rng,
         options.steps,
     )  # fmt: skip
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=2))
-    return int(not met(found))
+    return told(found, options.out, met=met(found))
 
 
 def met(found: dict[str, Any]) -> bool:
